@@ -1,0 +1,438 @@
+//! Reads a cookie by name without allocating, and writes `Set-Cookie` lines that browsers accept.
+//!
+//! Reading follows RFC 6265bis as a server: every `Cookie` line is scanned (HTTP/2 splits them,
+//! RFC 9113 §8.2.3), pairs are split at `;` and trimmed of space and tab, names are exact, and
+//! nothing is unquoted or percent-decoded. A name that occurs twice is reported, never resolved:
+//! the order says nothing about who planted which (RFC 6265bis §4.2.2).
+
+use std::{fmt, time::Duration};
+
+use http::{HeaderMap, HeaderValue, header};
+
+/// The most bytes of `Cookie` lines that are looked at; what exceeds it is refused, not skipped.
+pub const MAX_COOKIE_BYTES: usize = 64 * 1024;
+
+/// The most bytes of a cookie's name and value together (RFC 6265bis §5.6).
+pub const MAX_PAIR_BYTES: usize = 4096;
+
+/// The longest `Max-Age` that browsers keep: 400 days (RFC 6265bis §5.5).
+pub const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// What a request carries under one cookie name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Found<'a> {
+    /// More than one, or a `Cookie` header past [`MAX_COOKIE_BYTES`]: nobody can say which counts.
+    Ambiguous,
+    /// None.
+    Missing,
+    /// Exactly one, with this value.
+    One(&'a [u8]),
+}
+
+/// Looks up the cookie `name` in all `Cookie` lines.
+///
+/// # Example
+///
+/// ```
+/// use http::HeaderMap;
+/// use portcullis_core::cookie::{Found, find};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append("cookie", "theme=dark; access_token=abc".parse().unwrap());
+/// assert_eq!(find(&headers, "access_token"), Found::One(b"abc"));
+/// assert_eq!(find(&headers, "ACCESS_TOKEN"), Found::Missing);
+///
+/// headers.append("cookie", "access_token=planted".parse().unwrap());
+/// assert_eq!(find(&headers, "access_token"), Found::Ambiguous);
+/// ```
+pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Found<'a> {
+    if too_long(headers) {
+        return Found::Ambiguous;
+    }
+    let mut values = all(headers, name);
+    match (values.next(), values.next()) {
+        (None, _) => Found::Missing,
+        (Some(value), None) => Found::One(value),
+        (Some(_), Some(_)) => Found::Ambiguous,
+    }
+}
+
+/// Every value under the cookie `name`, in the order received; none past [`MAX_COOKIE_BYTES`].
+pub fn all<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let lines = if too_long(headers) {
+        None
+    } else {
+        Some(headers.get_all(header::COOKIE))
+    };
+    lines
+        .into_iter()
+        .flatten()
+        .flat_map(|line| line.as_bytes().split(|&byte| byte == b';'))
+        .filter_map(move |pair| value_of(pair, name.as_bytes()))
+}
+
+fn too_long(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(HeaderValue::len)
+        .sum::<usize>()
+        > MAX_COOKIE_BYTES
+}
+
+fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let equals = pair.iter().position(|&byte| byte == b'=')?;
+    (trim(&pair[..equals]) == name).then(|| trim(&pair[equals + 1..]))
+}
+
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Removes the cookies that `removed` names from every `Cookie` line, keeping the others' bytes.
+///
+/// This is how a layer keeps a token from the service behind it.
+///
+/// ```
+/// use http::HeaderMap;
+/// use portcullis_core::cookie::strip;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append("cookie", "a=1; access_token=abc; b=2".parse().unwrap());
+/// strip(&mut headers, |name| name == b"access_token");
+/// assert_eq!(headers["cookie"], "a=1; b=2");
+/// ```
+pub fn strip(headers: &mut HeaderMap, removed: impl Fn(&[u8]) -> bool) {
+    let is_removed = |pair: &[u8]| {
+        pair.iter()
+            .position(|&b| b == b'=')
+            .is_some_and(|equals| removed(trim(&pair[..equals])))
+    };
+    let any = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .any(|line| line.as_bytes().split(|&b| b == b';').any(is_removed));
+    if !any {
+        return;
+    }
+    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    headers.remove(header::COOKIE);
+    for line in lines {
+        let kept: Vec<&[u8]> = line
+            .as_bytes()
+            .split(|&byte| byte == b';')
+            .filter(|pair| !is_removed(pair) && !trim(pair).is_empty())
+            .map(trim)
+            .collect();
+        // A subset of the bytes of a valid header value, joined by "; ", is one.
+        if let (false, Ok(value)) = (
+            kept.is_empty(),
+            HeaderValue::from_bytes(&kept.join(b"; ".as_slice())),
+        ) {
+            headers.append(header::COOKIE, value);
+        }
+    }
+}
+
+/// The `SameSite` attribute.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SameSite {
+    /// Sent on top-level navigations from other sites too; Django's default and ours.
+    #[default]
+    Lax,
+    /// Sent from other sites; wants `Secure`.
+    None,
+    /// Never sent on a request that another site started.
+    Strict,
+}
+
+/// The name and attributes of one cookie, checked once; values are written with it afterwards.
+///
+/// `Secure` is on unless [`insecure_without_secure`](Self::insecure_without_secure) turned it off,
+/// so a cookie cannot travel in the clear by omission.
+///
+/// # Example
+///
+/// ```
+/// use portcullis_core::cookie::{CookieSpec, SameSite};
+/// use std::time::Duration;
+///
+/// let spec = CookieSpec::new("__Host-access_token")?.http_only();
+/// let line = spec.set("abc", Some(Duration::from_secs(300)))?;
+/// assert_eq!(
+///     line,
+///     "__Host-access_token=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=300",
+/// );
+/// assert!(spec.set("a b", None).is_err(), "not cookie-octets");
+///
+/// // A prefix is a promise that the browser checks, so it is checked here first.
+/// assert!(CookieSpec::new("__Host-csrftoken")?.with_path("/api/").is_err());
+/// # Ok::<_, portcullis_core::cookie::CookieError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct CookieSpec {
+    name: String,
+    path: String,
+    domain: Option<String>,
+    same_site: SameSite,
+    http_only: bool,
+    secure: bool,
+}
+
+impl CookieSpec {
+    /// A cookie called `name`: `Path=/`, no `Domain`, `Secure`, `SameSite=Lax`, readable by script.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`] when `name` is not a token (RFC 9110 §5.6.2) of at most 256 bytes.
+    pub fn new(name: impl Into<String>) -> Result<Self, CookieError> {
+        let name = name.into();
+        if name.is_empty() || name.len() > 256 || !name.bytes().all(is_token) {
+            return Err(CookieError::new(
+                "cookie name",
+                &name,
+                "1 to 256 token characters",
+            ));
+        }
+        Ok(Self {
+            name,
+            path: "/".into(),
+            domain: None,
+            same_site: SameSite::Lax,
+            http_only: false,
+            secure: true,
+        })
+    }
+
+    /// Hides the cookie from scripts.
+    pub fn http_only(self) -> Self {
+        Self {
+            http_only: true,
+            ..self
+        }
+    }
+
+    /// Sets `Path` instead of `/`.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`] when `path` is no absolute path of visible characters without `;`, or when
+    /// the name has the prefix `__Host-`, which wants `/`.
+    pub fn with_path(self, path: impl Into<String>) -> Result<Self, CookieError> {
+        let path = path.into();
+        let valid = path.starts_with('/') && path.len() <= 1024 && path.bytes().all(is_attribute);
+        if !valid {
+            return Err(CookieError::new(
+                "cookie path",
+                &path,
+                "an absolute path like `/api/`",
+            ));
+        }
+        Self { path, ..self }.checked()
+    }
+
+    /// Sets `Domain`, which gives the cookie to every host below it.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`] when `domain` is no domain name, or when the name has the prefix `__Host-`,
+    /// which wants none.
+    pub fn with_domain(self, domain: impl Into<String>) -> Result<Self, CookieError> {
+        let domain = domain.into();
+        let bare = domain.strip_prefix('.').unwrap_or(&domain);
+        let valid = !bare.is_empty()
+            && bare.len() <= 253
+            && bare
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+        if !valid {
+            return Err(CookieError::new(
+                "cookie domain",
+                &domain,
+                "a domain like `example.com`",
+            ));
+        }
+        Self {
+            domain: Some(domain),
+            ..self
+        }
+        .checked()
+    }
+
+    /// Sets `SameSite` instead of `Lax`.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`] for `None` without `Secure`, which browsers drop.
+    pub fn with_same_site(self, same_site: SameSite) -> Result<Self, CookieError> {
+        Self { same_site, ..self }.checked()
+    }
+
+    /// Leaves `Secure` out, for plain http on a loopback address.
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`] when the name's prefix or `SameSite=None` wants `Secure`.
+    ///
+    /// # Security
+    ///
+    /// Anyone on the path can then read and set the cookie.
+    pub fn insecure_without_secure(self) -> Result<Self, CookieError> {
+        Self {
+            secure: false,
+            ..self
+        }
+        .checked()
+    }
+
+    fn checked(self) -> Result<Self, CookieError> {
+        let host = self
+            .name
+            .get(..7)
+            .is_some_and(|p| p.eq_ignore_ascii_case("__host-"));
+        let secure = self
+            .name
+            .get(..9)
+            .is_some_and(|p| p.eq_ignore_ascii_case("__secure-"));
+        let want = if (host || secure) && !self.secure {
+            "the attribute Secure, which its prefix demands"
+        } else if host && (self.path != "/" || self.domain.is_some()) {
+            "Path=/ and no Domain, which its prefix demands"
+        } else if self.same_site == SameSite::None && !self.secure {
+            "the attribute Secure beside SameSite=None"
+        } else {
+            return Ok(self);
+        };
+        Err(CookieError::new("cookie", &self.name, want))
+    }
+
+    /// The name, with its prefix.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the cookie travels over https only.
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The line that sets `value`, for the session or for `max_age` (whole seconds, capped at
+    /// [`MAX_AGE`]).
+    ///
+    /// # Errors
+    ///
+    /// [`CookieError`] when `value` holds anything but cookie-octets (RFC 6265bis §4.1.1), or name
+    /// and value exceed [`MAX_PAIR_BYTES`]. The value itself is not in the message.
+    pub fn set(&self, value: &str, max_age: Option<Duration>) -> Result<HeaderValue, CookieError> {
+        if !value.bytes().all(is_cookie_octet) {
+            return Err(CookieError::new(
+                "value of cookie",
+                &self.name,
+                "cookie-octets only",
+            ));
+        }
+        if self.name.len() + value.len() > MAX_PAIR_BYTES {
+            let want = "at most 4,096 bytes with its name";
+            return Err(CookieError::new("value of cookie", &self.name, want));
+        }
+        let mut cookie = self.build(value);
+        if let Some(age) = max_age {
+            let secs = age.min(MAX_AGE).as_secs();
+            cookie.set_max_age(cookie::time::Duration::seconds(secs.cast_signed()));
+        }
+        self.line(&cookie)
+    }
+
+    /// The line that deletes the cookie: the same attributes, no value, a past expiry.
+    ///
+    /// A browser finds the cookie by name, domain and path, and ignores a `__Host-` line without
+    /// `Secure`, so the attributes are those of [`set`](Self::set) to the letter.
+    ///
+    /// # Errors
+    ///
+    /// None that [`set`](Self::set) of an empty value has not.
+    pub fn delete(&self) -> Result<HeaderValue, CookieError> {
+        let mut cookie = self.build("");
+        cookie.set_max_age(cookie::time::Duration::ZERO);
+        cookie.set_expires(cookie::time::OffsetDateTime::UNIX_EPOCH);
+        self.line(&cookie)
+    }
+
+    fn build<'a>(&'a self, value: &'a str) -> cookie::Cookie<'a> {
+        let mut cookie = cookie::Cookie::new(self.name.as_str(), value);
+        cookie.set_path(self.path.as_str());
+        if let Some(domain) = &self.domain {
+            cookie.set_domain(domain.as_str());
+        }
+        cookie.set_same_site(match self.same_site {
+            SameSite::Lax => cookie::SameSite::Lax,
+            SameSite::None => cookie::SameSite::None,
+            SameSite::Strict => cookie::SameSite::Strict,
+        });
+        if self.http_only {
+            cookie.set_http_only(true);
+        }
+        if self.secure {
+            cookie.set_secure(true);
+        }
+        cookie
+    }
+
+    fn line(&self, cookie: &cookie::Cookie<'_>) -> Result<HeaderValue, CookieError> {
+        HeaderValue::try_from(cookie.to_string())
+            .map_err(|_| CookieError::new("cookie", &self.name, "visible ASCII"))
+    }
+}
+
+/// A cookie that a browser would refuse.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CookieError {
+    what: &'static str,
+    name: String,
+    want: &'static str,
+}
+
+impl CookieError {
+    fn new(what: &'static str, name: &str, want: &'static str) -> Self {
+        Self {
+            what,
+            name: name.chars().take(256).collect(),
+            want,
+        }
+    }
+}
+
+impl fmt::Display for CookieError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {:?} is not usable: it wants {}",
+            self.what, self.name, self.want
+        )
+    }
+}
+
+impl std::error::Error for CookieError {}
+
+/// RFC 9110 §5.6.2.
+pub(crate) const fn is_token(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
+        | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+}
+
+/// RFC 6265bis §4.1.1.
+const fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
+}
+
+const fn is_attribute(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7E) && byte != b';'
+}

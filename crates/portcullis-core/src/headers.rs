@@ -1,0 +1,1 @@
+//! Renders a validated security-header policy once, into header pairs.

@@ -1,0 +1,4 @@
+//! The bounded in-process stores: for one process without Redis, and the reference for every other.
+
+mod rate;
+mod sessions;

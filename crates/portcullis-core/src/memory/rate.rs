@@ -1,0 +1,1 @@
+//! Rate-limit state of one process.

@@ -1,0 +1,1 @@
+//! Families, revocations and the blacklist of one process.

@@ -1,0 +1,251 @@
+//! Turns a [`Rejection`] into a response: Django's JSON, RFC 9457 problem, or a gRPC status.
+//!
+//! | responder | body | status |
+//! |---|---|---|
+//! | [`DetailJson`] | `{"detail": …, "code": …}` | the rejection's |
+//! | [`ProblemJson`] | `application/problem+json` (RFC 9457) | the rejection's |
+//! | [`GrpcStatus`] | none: `grpc-status` and `grpc-message` headers, trailers-only form | 200 |
+//! | [`Negotiate`] | the one of these that the request speaks | |
+//!
+//! Whatever the responder, [`finish`] adds what every refusal carries.
+//!
+//! # Example
+//!
+//! ```
+//! use http::Request;
+//! use portcullis_core::{Rejection, respond::{Negotiate, RequestView, Respond}};
+//!
+//! let refused = Rejection::RateLimited { retry_after_secs: 30 };
+//!
+//! let browser = Request::new(());
+//! let response = Negotiate.respond(&refused, &RequestView::of(&browser));
+//! assert_eq!(response.status(), 429);
+//! assert_eq!(response.body().as_ref(), br#"{"detail": "Request was throttled.", "code": "throttled"}"#);
+//!
+//! let grpc = Request::builder().header("content-type", "application/grpc").body(()).unwrap();
+//! let response = Negotiate.respond(&refused, &RequestView::of(&grpc));
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.headers()["grpc-status"], "8");
+//! ```
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header,
+};
+
+use crate::rejection::Rejection;
+
+/// What a responder and a policy may see of a request: all but its body.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The target, as the server received it.
+    pub uri: &'a Uri,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// What earlier layers have left.
+    pub extensions: &'a Extensions,
+}
+
+impl<'a> RequestView<'a> {
+    /// The view of `request`.
+    pub fn of<B>(request: &'a Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+/// Makes the response to a refused request.
+///
+/// A closure `Fn(&Rejection, &RequestView<'_>) -> Response<Bytes>` is one too.
+pub trait Respond: Send + Sync {
+    /// The response to `rejection`.
+    fn respond(&self, rejection: &Rejection, request: &RequestView<'_>) -> Response<Bytes>;
+}
+
+impl<F> Respond for F
+where
+    F: Fn(&Rejection, &RequestView<'_>) -> Response<Bytes> + Send + Sync,
+{
+    fn respond(&self, rejection: &Rejection, request: &RequestView<'_>) -> Response<Bytes> {
+        self(rejection, request)
+    }
+}
+
+/// A responder that layers share. `Debug` says only that it is one.
+#[derive(Clone)]
+pub struct SharedRespond(Arc<dyn Respond>);
+
+impl SharedRespond {
+    /// Shares `respond`.
+    pub fn new(respond: impl Respond + 'static) -> Self {
+        Self(Arc::new(respond))
+    }
+
+    /// The finished response to a refusal: the responder's, with what every refusal carries, and
+    /// the rejection in its extensions.
+    pub fn refuse(&self, rejection: Rejection, request: &RequestView<'_>) -> Response<Bytes> {
+        let mut response = self.0.respond(&rejection, request);
+        finish(&rejection, &mut response);
+        response
+    }
+}
+
+impl Default for SharedRespond {
+    fn default() -> Self {
+        Self::new(Negotiate)
+    }
+}
+
+impl fmt::Debug for SharedRespond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedRespond(..)")
+    }
+}
+
+/// Adds to a refusal what no responder may forget: `Cache-Control: no-store`, `Retry-After`,
+/// `WWW-Authenticate`, and the rejection itself as an extension.
+///
+/// What the responder has set stays.
+pub fn finish<B>(rejection: &Rejection, response: &mut Response<B>) {
+    response.extensions_mut().insert(*rejection);
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: HeaderValue| {
+        headers.entry(name).or_insert(value);
+    };
+    default(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(secs) = rejection.retry_after() {
+        default(header::RETRY_AFTER, HeaderValue::from(secs));
+    }
+    if let Rejection::Authentication { bearer, .. } = rejection {
+        let challenge = if *bearer {
+            r#"Bearer realm="api", error="invalid_token""#
+        } else {
+            r#"Bearer realm="api""#
+        };
+        default(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        );
+    }
+}
+
+/// Answers `{"detail": …, "code": …}`, as Django REST framework and ninja do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DetailJson;
+
+impl Respond for DetailJson {
+    fn respond(&self, rejection: &Rejection, _: &RequestView<'_>) -> Response<Bytes> {
+        // Both texts are constants of ours without a character that JSON escapes.
+        let body = [
+            r#"{"detail": ""#,
+            rejection.detail(),
+            r#"", "code": ""#,
+            rejection.code(),
+            r#""}"#,
+        ];
+        json(rejection, "application/json", body.concat())
+    }
+}
+
+/// Answers an RFC 9457 problem document, its type `about:blank`, its code an extension member.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProblemJson;
+
+impl Respond for ProblemJson {
+    fn respond(&self, rejection: &Rejection, _: &RequestView<'_>) -> Response<Bytes> {
+        let status = rejection.status();
+        let body = [
+            r#"{"type": "about:blank", "title": ""#,
+            status.canonical_reason().unwrap_or("Refused"),
+            r#"", "status": "#,
+            status.as_str(),
+            r#", "detail": ""#,
+            rejection.detail(),
+            r#"", "code": ""#,
+            rejection.code(),
+            r#""}"#,
+        ];
+        json(rejection, "application/problem+json", body.concat())
+    }
+}
+
+fn json(rejection: &Rejection, content_type: &'static str, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = rejection.status();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Answers a gRPC status in trailers-only form: HTTP 200, the status among the headers.
+///
+/// The code of the rejection goes along as metadata, `portcullis-code`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GrpcStatus;
+
+impl Respond for GrpcStatus {
+    fn respond(&self, rejection: &Rejection, _: &RequestView<'_>) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        headers.insert(
+            "grpc-status",
+            HeaderValue::from(u16::from(rejection.grpc_code())),
+        );
+        // grpc-message is percent-encoded; our details are printable ASCII without `%`.
+        headers.insert("grpc-message", HeaderValue::from_static(rejection.detail()));
+        headers.insert(
+            "portcullis-code",
+            HeaderValue::from_static(rejection.code()),
+        );
+        response
+    }
+}
+
+/// Answers in the form that the request speaks: gRPC when its content type is
+/// `application/grpc*`, a problem document when `Accept` names one, else [`DetailJson`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Negotiate;
+
+impl Respond for Negotiate {
+    fn respond(&self, rejection: &Rejection, request: &RequestView<'_>) -> Response<Bytes> {
+        if speaks_grpc(request.headers) {
+            GrpcStatus.respond(rejection, request)
+        } else if accepts_problem(request.headers) {
+            ProblemJson.respond(rejection, request)
+        } else {
+            DetailJson.respond(rejection, request)
+        }
+    }
+}
+
+/// Whether the content type is `application/grpc`, alone or with a suffix.
+pub fn speaks_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.as_bytes().get(..16))
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+}
+
+fn accepts_problem(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|line| {
+        line.as_bytes().split(|&byte| byte == b',').any(|range| {
+            let media = range.split(|&byte| byte == b';').next().unwrap_or_default();
+            media
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"application/problem+json")
+        })
+    })
+}

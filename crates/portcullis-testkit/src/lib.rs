@@ -1,0 +1,6 @@
+//! What tests of and with portcullis need: a clock that is moved by hand, a cookie jar as strict
+//! as a browser's, conformance suites for stores.
+
+pub mod clock;
+
+pub use clock::ManualClock;

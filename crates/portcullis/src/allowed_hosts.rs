@@ -1,0 +1,1 @@
+//! Refuses requests for hosts that are not ours.

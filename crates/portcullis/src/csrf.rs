@@ -1,0 +1,1 @@
+//! Refuses forged cross-site requests.

@@ -1,0 +1,1 @@
+//! Sends plain-http requests to https.

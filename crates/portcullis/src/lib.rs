@@ -1,0 +1,25 @@
+//! Tower layers that give any hyper, axum or tonic service the web authentication of a carefully
+//! run Django site: JWTs in HttpOnly cookies, CSRF tokens, security headers, rate limits and
+//! one-use refresh tokens.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod allowed_hosts;
+pub mod csrf;
+pub mod csrf_form;
+mod guarded;
+pub mod https_redirect;
+#[cfg(feature = "jwt")]
+pub mod jwt_cookie;
+pub mod rate_limit;
+#[cfg(feature = "jwt")]
+pub mod refresh;
+pub mod security_headers;
+#[cfg(feature = "tokio")]
+pub mod tokio_clock;
+
+pub use guarded::Guarded;
+pub use portcullis_core as core;
+pub use portcullis_core::{Rejection, Secret, respond};
+#[cfg(feature = "jwt")]
+pub use portcullis_jwt as jwt;

@@ -1,0 +1,1 @@
+//! Refuses requests above their quotas.

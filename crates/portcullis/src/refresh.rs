@@ -1,0 +1,1 @@
+//! Logs users in and out, and rotates their refresh tokens.

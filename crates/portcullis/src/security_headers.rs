@@ -1,0 +1,1 @@
+//! Adds security headers to every response.
