@@ -3,10 +3,12 @@
 //! | rejection | status | who sees what |
 //! |---|---|---|
 //! | [`Rejection::Authentication`] | 401 | the client one body for all, the operator the reason |
+//! | [`Rejection::Body`] | 400, 413, 415 | what is wrong with the body |
 //! | [`Rejection::Csrf`] | 403 | a code for each of the reasons Django tells apart, and ours |
 //! | [`Rejection::Forbidden`] | 403 | |
 //! | [`Rejection::Host`] | 400 | |
 //! | [`Rejection::HttpsRequired`] | 403 | |
+//! | [`Rejection::LoginFailed`] | 401 | one body for an unknown user, a wrong password, a lock |
 //! | [`Rejection::RateLimited`] | 429 | `Retry-After`, whole seconds, at least 1 |
 //! | [`Rejection::Unavailable`] | 503 | `Retry-After` |
 
@@ -38,6 +40,8 @@ pub enum Rejection {
         /// (RFC 6750 §3).
         bearer: bool,
     },
+    /// A body that the service's own endpoints cannot read.
+    Body(BodyReason),
     /// No proof that the request is not forged.
     Csrf(CsrfRejection),
     /// An authenticated sender that may not do this.
@@ -46,6 +50,8 @@ pub enum Rejection {
     Host(HostReason),
     /// A method that cannot be redirected, over plain http.
     HttpsRequired,
+    /// A username and password that open nothing, whatever the cause.
+    LoginFailed,
     /// Too many requests.
     RateLimited {
         /// Whole seconds until the same request would pass, at least 1.
@@ -74,6 +80,22 @@ pub enum AuthReason {
     SubjectMismatch,
 }
 
+/// What is wrong with a body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BodyReason {
+    /// A field occurs twice.
+    Duplicate,
+    /// Neither a JSON object nor a form.
+    Malformed,
+    /// A field is missing, empty or no text.
+    MissingField,
+    /// Longer than the endpoint reads.
+    TooLarge,
+    /// A content type other than JSON and form.
+    UnsupportedType,
+}
+
 /// Why a host was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -91,10 +113,18 @@ impl Rejection {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Authentication { .. } => "token_not_valid",
+            Self::Body(reason) => match reason {
+                BodyReason::Duplicate => "duplicate_field",
+                BodyReason::Malformed => "parse_error",
+                BodyReason::MissingField => "required",
+                BodyReason::TooLarge => "body_too_large",
+                BodyReason::UnsupportedType => "unsupported_media_type",
+            },
             Self::Csrf(rejection) => rejection.code(),
             Self::Forbidden => "permission_denied",
             Self::Host(_) => "host_not_allowed",
             Self::HttpsRequired => "https_required",
+            Self::LoginFailed => "no_active_account",
             Self::RateLimited { .. } => "throttled",
             Self::Unavailable { .. } => "unavailable",
         }
@@ -106,10 +136,18 @@ impl Rejection {
             Self::Authentication { .. } => {
                 "Authentication credentials were not provided or are not valid."
             }
+            Self::Body(reason) => match reason {
+                BodyReason::Duplicate => "A field occurs more than once.",
+                BodyReason::Malformed => "The body is neither a JSON object nor a form.",
+                BodyReason::MissingField => "A required field is missing, empty or not a text.",
+                BodyReason::TooLarge => "The body is too large.",
+                BodyReason::UnsupportedType => "Send application/json.",
+            },
             Self::Csrf(rejection) => rejection.detail(),
             Self::Forbidden => "You do not have permission to perform this action.",
             Self::Host(_) => "The Host header names no host of this service.",
             Self::HttpsRequired => "This service answers over https only.",
+            Self::LoginFailed => "No active account found with the given credentials",
             Self::RateLimited { .. } => "Request was throttled.",
             Self::Unavailable { .. } => "The service cannot decide this request now; try again.",
         }
@@ -137,9 +175,11 @@ impl Rejection {
     /// The HTTP status.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Authentication { .. } => StatusCode::UNAUTHORIZED,
+            Self::Authentication { .. } | Self::LoginFailed => StatusCode::UNAUTHORIZED,
+            Self::Body(BodyReason::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyReason::UnsupportedType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Body(_) | Self::Host(_) => StatusCode::BAD_REQUEST,
             Self::Csrf(_) | Self::Forbidden | Self::HttpsRequired => StatusCode::FORBIDDEN,
-            Self::Host(_) => StatusCode::BAD_REQUEST,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -148,9 +188,9 @@ impl Rejection {
     /// The gRPC status code that says the same.
     pub const fn grpc_code(&self) -> u8 {
         match self {
-            Self::Authentication { .. } => 16,
+            Self::Authentication { .. } | Self::LoginFailed => 16,
             Self::Csrf(_) | Self::Forbidden | Self::HttpsRequired => 7,
-            Self::Host(_) => 3,
+            Self::Body(_) | Self::Host(_) => 3,
             Self::RateLimited { .. } => 8,
             Self::Unavailable { .. } => 14,
         }

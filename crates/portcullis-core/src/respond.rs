@@ -124,12 +124,17 @@ pub fn finish<B>(rejection: &Rejection, response: &mut Response<B>) {
     if let Some(secs) = rejection.retry_after() {
         default(header::RETRY_AFTER, HeaderValue::from(secs));
     }
-    if let Rejection::Authentication { bearer, .. } = rejection {
-        let challenge = if *bearer {
-            r#"Bearer realm="api", error="invalid_token""#
-        } else {
-            r#"Bearer realm="api""#
-        };
+    let challenge = match rejection {
+        Rejection::Authentication { bearer: true, .. } => {
+            Some(r#"Bearer realm="api", error="invalid_token""#)
+        }
+        // RFC 9110 §15.5.2: a 401 names a scheme.
+        Rejection::Authentication { bearer: false, .. } | Rejection::LoginFailed => {
+            Some(r#"Bearer realm="api""#)
+        }
+        _ => None,
+    };
+    if let Some(challenge) = challenge {
         default(
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static(challenge),
