@@ -8,7 +8,7 @@
 //! | [`rate`] | whether a request is within its quotas |
 //! | [`rotation`] | what a refresh token gets |
 //! | [`rejection`], [`respond`] | how a refusal looks |
-//! | [`cookie`], [`origin`], [`client`] | what a request says about itself |
+//! | [`cookie`], [`origin`], [`client`], [`path`] | what a request says about itself |
 //! | [`store`], [`clock`], [`audit`] | the ports |
 //! | [`memory`] | the stores of one process |
 //! | [`keys`], [`secret`], [`random`] | key material |
@@ -26,6 +26,7 @@ pub mod identity;
 pub mod keys;
 pub mod memory;
 pub mod origin;
+pub mod path;
 pub mod random;
 pub mod rate;
 pub mod rejection;

@@ -1,0 +1,153 @@
+//! The token itself: 32 symbols, masked to 64, compared in constant time, signed for a session.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+use super::SessionRef;
+use crate::{
+    keys::DerivedKey,
+    random::{self, RandomError},
+};
+
+/// Django's alphabet, in the order of its indices (`CSRF_ALLOWED_CHARS`).
+const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+/// `CSRF_SECRET_LENGTH`.
+const SECRET: usize = 32;
+/// `CSRF_TOKEN_LENGTH`: a mask and what it hides.
+const MASKED: usize = 2 * SECRET;
+/// Of the secret, how many symbols are random; the others sign them. About 65 and 125 bits.
+const RANDOM: usize = 11;
+
+/// A CSRF secret, as the cookie holds it: 32 letters and digits.
+///
+/// `Debug` prints nothing of it and equality takes constant time.
+///
+/// # Example
+///
+/// ```
+/// use portcullis_core::csrf::CsrfToken;
+///
+/// let token = CsrfToken::parse(b"abcdefghijklmnopqrstuvwxyzABCDEF").unwrap();
+/// let masked = token.masked()?;
+/// assert_eq!(masked.len(), 64);
+/// assert_ne!(masked, token.masked()?, "a fresh mask every time");
+/// assert_eq!(CsrfToken::parse(masked.as_bytes()), Some(token));
+///
+/// assert_eq!(CsrfToken::parse(b"too short"), None);
+/// # Ok::<_, portcullis_core::random::RandomError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct CsrfToken([u8; SECRET]);
+
+/// What is wrong with a text that is no token; the length is judged first, as Django does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Malformed {
+    Characters,
+    Length,
+}
+
+impl CsrfToken {
+    /// The secret in `text`: 32 symbols as they are, 64 unmasked; `None` for anything else.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        Self::read(text).ok()
+    }
+
+    pub(super) fn read(text: &[u8]) -> Result<Self, Malformed> {
+        let (mask, cipher) = match text.len() {
+            SECRET => (None, text),
+            MASKED => (Some(&text[..SECRET]), &text[SECRET..]),
+            _ => return Err(Malformed::Length),
+        };
+        let mut secret = [0; SECRET];
+        for (at, symbol) in secret.iter_mut().enumerate() {
+            let hidden = index(cipher[at]).ok_or(Malformed::Characters)?;
+            let mask = match mask {
+                Some(mask) => index(mask[at]).ok_or(Malformed::Characters)?,
+                None => 0,
+            };
+            *symbol = symbol_at(hidden + 62 - mask);
+        }
+        Ok(Self(secret))
+    }
+
+    /// The secret, for the cookie and for a script that sends it back in the header.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("every symbol comes from the ASCII alphabet")
+    }
+
+    /// The secret under a fresh random mask, 64 symbols, for a page: compression then cannot leak
+    /// it (BREACH).
+    ///
+    /// # Errors
+    ///
+    /// [`RandomError`] when the system has no entropy to give.
+    pub fn masked(&self) -> Result<String, RandomError> {
+        let mut mask = [0; SECRET];
+        random::fill_from(ALPHABET, &mut mask)?;
+        let hidden = mask.iter().zip(self.0).map(|(&mask, symbol)| {
+            let sum = index(mask).unwrap_or(0) + index(symbol).unwrap_or(0);
+            symbol_at(sum)
+        });
+        Ok(mask.iter().copied().chain(hidden).map(char::from).collect())
+    }
+
+    /// A new token, signed for `session`.
+    pub(super) fn issue(key: &DerivedKey, session: SessionRef<'_>) -> Result<Self, RandomError> {
+        let mut secret = [0; SECRET];
+        let (random, signature) = secret.split_at_mut(RANDOM);
+        random::fill_from(ALPHABET, random)?;
+        signature.copy_from_slice(&sign(key, session, random));
+        Ok(Self(secret))
+    }
+
+    /// Whether `key` signed this token for `session`.
+    pub(super) fn is_signed(&self, key: &DerivedKey, session: SessionRef<'_>) -> bool {
+        let (random, signature) = self.0.split_at(RANDOM);
+        sign(key, session, random).ct_eq(signature).into()
+    }
+}
+
+/// 21 symbols of the MAC: three words of 64 bits give seven each.
+fn sign(key: &DerivedKey, session: SessionRef<'_>, random: &[u8]) -> [u8; SECRET - RANDOM] {
+    let (kind, id) = session.parts();
+    let mac = key.mac(&[kind, id, random]);
+    let mut symbols = [0; SECRET - RANDOM];
+    for (seven, word) in symbols.chunks_exact_mut(7).zip(mac.chunks_exact(8)) {
+        let mut rest = word.iter().fold(0, |word, &b| word << 8 | u64::from(b));
+        for symbol in seven {
+            *symbol = ALPHABET[usize::try_from(rest % 62).unwrap_or(0)];
+            rest /= 62;
+        }
+    }
+    symbols
+}
+
+/// The index of `symbol` in the alphabet.
+const fn index(symbol: u8) -> Option<u8> {
+    match symbol {
+        b'a'..=b'z' => Some(symbol - b'a'),
+        b'A'..=b'Z' => Some(symbol - b'A' + 26),
+        b'0'..=b'9' => Some(symbol - b'0' + 52),
+        _ => None,
+    }
+}
+
+/// The symbol at `index`, taken modulo 62; the sum of two indices fits a byte.
+const fn symbol_at(index: u8) -> u8 {
+    ALPHABET[index as usize % ALPHABET.len()]
+}
+
+impl PartialEq for CsrfToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for CsrfToken {}
+
+impl fmt::Debug for CsrfToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CsrfToken(..)")
+    }
+}
