@@ -9,6 +9,9 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 
+#[cfg(test)]
+mod tests;
+
 /// The most bytes of `Cookie` lines that are looked at; what exceeds it is refused, not skipped.
 pub const MAX_COOKIE_BYTES: usize = 64 * 1024;
 

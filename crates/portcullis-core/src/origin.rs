@@ -6,6 +6,9 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
+#[cfg(test)]
+mod tests;
+
 /// `http` or `https`, as the client saw it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Scheme {

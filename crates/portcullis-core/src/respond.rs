@@ -37,6 +37,9 @@ use http::{
 
 use crate::rejection::Rejection;
 
+#[cfg(test)]
+mod tests;
+
 /// What a responder and a policy may see of a request: all but its body.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestView<'a> {

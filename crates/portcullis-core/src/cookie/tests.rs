@@ -1,0 +1,187 @@
+use super::*;
+use proptest::prelude::*;
+
+#[track_caller]
+fn check(lines: &[&str], want: Found<'_>) {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        headers.append(header::COOKIE, HeaderValue::from_str(line).unwrap());
+    }
+    assert_eq!(find(&headers, "t"), want, "{lines:?}");
+}
+
+#[test]
+fn pairs_are_split_at_semicolons_and_trimmed() {
+    check(&["t=1"], Found::One(b"1"));
+    check(&["a=0;t=1;b=2"], Found::One(b"1"));
+    check(&["a=0;  \t t \t=\t 1 ; b=2"], Found::One(b"1"));
+    check(&["t="], Found::One(b""));
+    check(&["t=a=b"], Found::One(b"a=b"));
+}
+
+#[test]
+fn names_are_exact() {
+    check(&["T=1"], Found::Missing);
+    check(&["tt=1; xt=1"], Found::Missing);
+    check(&["t"], Found::Missing);
+    check(&["$t=1; %74=1"], Found::Missing);
+}
+
+#[test]
+fn nothing_is_unquoted_or_decoded() {
+    check(&["t=\"1\""], Found::One(b"\"1\""));
+    check(&["t=%31"], Found::One(b"%31"));
+    check(&["a=\"x; t=1; y\""], Found::One(b"1"));
+    check(&["a=0, t=1"], Found::Missing);
+}
+
+#[test]
+fn a_name_that_occurs_twice_is_ambiguous_wherever_it_stands() {
+    check(&["t=1; t=2"], Found::Ambiguous);
+    check(&["t=1; t=1"], Found::Ambiguous);
+    check(&["t=1", "a=0; t=2"], Found::Ambiguous);
+    check(&["t=1; t="], Found::Ambiguous);
+}
+
+#[test]
+fn every_cookie_line_is_read() {
+    check(&["a=0", "t=1"], Found::One(b"1"));
+}
+
+#[test]
+fn a_flood_of_cookies_is_refused_and_not_cut_off() {
+    let flood = format!("t=1; {}", "a=0; ".repeat(MAX_COOKIE_BYTES / 5));
+    check(&[&flood], Found::Ambiguous);
+}
+
+#[test]
+fn stripping_keeps_the_others_to_the_byte() {
+    let mut headers = HeaderMap::new();
+    headers.append(
+        header::COOKIE,
+        HeaderValue::from_static("a=\"1\"; t=x; b=%20"),
+    );
+    headers.append(header::COOKIE, HeaderValue::from_static("t=y"));
+    strip(&mut headers, |name| name == b"t");
+    let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+    assert_eq!(left, ["a=\"1\"; b=%20"]);
+}
+
+#[test]
+fn a_deletion_repeats_every_attribute() {
+    let spec = CookieSpec::new("__Secure-r")
+        .unwrap()
+        .http_only()
+        .with_path("/api/")
+        .unwrap();
+    let spec = spec
+        .with_domain("example.com")
+        .unwrap()
+        .with_same_site(SameSite::Strict)
+        .unwrap();
+    let set = spec.set("v", None).unwrap();
+    let delete = spec.delete().unwrap();
+    for attribute in [
+        "HttpOnly",
+        "SameSite=Strict",
+        "Secure",
+        "Path=/api/",
+        "Domain=example.com",
+    ] {
+        assert!(set.to_str().unwrap().contains(attribute), "{set:?}");
+        assert!(delete.to_str().unwrap().contains(attribute), "{delete:?}");
+    }
+    assert!(
+        delete.to_str().unwrap().starts_with("__Secure-r=;"),
+        "{delete:?}"
+    );
+    assert!(delete.to_str().unwrap().contains("Max-Age=0"), "{delete:?}");
+    assert!(
+        delete
+            .to_str()
+            .unwrap()
+            .contains("01 Jan 1970 00:00:00 GMT"),
+        "{delete:?}"
+    );
+}
+
+#[test]
+fn a_cookie_that_browsers_would_drop_cannot_be_made() {
+    let plain = || CookieSpec::new("a").unwrap();
+    let host = || CookieSpec::new("__host-a").unwrap();
+    assert!(
+        host().insecure_without_secure().is_err(),
+        "prefixes are matched in any case"
+    );
+    assert!(host().with_domain("example.com").is_err());
+    assert!(
+        CookieSpec::new("__Secure-a")
+            .unwrap()
+            .insecure_without_secure()
+            .is_err()
+    );
+    let insecure = plain().insecure_without_secure().unwrap();
+    assert!(insecure.with_same_site(SameSite::None).is_err());
+    for name in ["", "a b", "a;b", "a=b", "ü", "a\"b", "a,b"] {
+        assert!(CookieSpec::new(name).is_err(), "{name:?}");
+    }
+    for path in ["", "api", "/a;b", "/a b", "/\n"] {
+        assert!(plain().with_path(path).is_err(), "{path:?}");
+    }
+    for domain in ["", ".", "a b", "a;b", "example.com/"] {
+        assert!(plain().with_domain(domain).is_err(), "{domain:?}");
+    }
+}
+
+#[test]
+fn a_lifetime_is_capped_at_what_browsers_keep() {
+    let line = CookieSpec::new("a")
+        .unwrap()
+        .set("v", Some(MAX_AGE * 2))
+        .unwrap();
+    assert!(
+        line.to_str().unwrap().ends_with("Max-Age=34560000"),
+        "{line:?}"
+    );
+}
+
+#[test]
+fn a_pair_past_four_kibibytes_is_not_written() {
+    let spec = CookieSpec::new("abcd").unwrap();
+    assert!(spec.set(&"v".repeat(MAX_PAIR_BYTES - 4), None).is_ok());
+    assert!(spec.set(&"v".repeat(MAX_PAIR_BYTES - 3), None).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_value_adds_an_attribute(value in any::<String>()) {
+        let spec = CookieSpec::new("a").unwrap();
+        if let Ok(line) = spec.set(&value, None) {
+            let text = line.to_str().unwrap();
+            prop_assert_eq!(text.matches(';').count(), 3, "{}", text);
+            let start = format!("a={value};");
+            prop_assert!(text.starts_with(&start));
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_found(value in "[!#-+\\--:<-\\[\\]-~]{0,64}", other in "[a-z]{1,8}=[a-z]{0,8}") {
+        prop_assume!(!other.starts_with("t="));
+        let line = CookieSpec::new("t").unwrap().set(&value, None).unwrap();
+        let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, format!("{other}; {pair}").parse().unwrap());
+        prop_assert_eq!(find(&headers, "t"), Found::One(value.as_bytes()));
+    }
+
+    #[test]
+    fn hostile_lines_never_panic(line in proptest::collection::vec(any::<u8>(), 0..256)) {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_bytes(&line) {
+            headers.append(header::COOKIE, value);
+        }
+        let _ = find(&headers, "t");
+        strip(&mut headers, |name| name == b"t");
+        prop_assert_eq!(find(&headers, "t"), Found::Missing);
+    }
+}
