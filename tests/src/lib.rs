@@ -1,1 +1,2 @@
-//! Everything that crosses crates.
+//! Holds the tests that cross crates; see `tests/all.rs`. The examples of `README.md` run as its
+//! doctests.

@@ -20,7 +20,10 @@
 //! let browser = Request::new(());
 //! let response = Negotiate.respond(&refused, &RequestView::of(&browser));
 //! assert_eq!(response.status(), 429);
-//! assert_eq!(response.body().as_ref(), br#"{"detail": "Request was throttled.", "code": "throttled"}"#);
+//! assert_eq!(
+//!     response.body().as_ref(),
+//!     br#"{"detail": "Request was throttled.", "code": "throttled"}"#,
+//! );
 //!
 //! let grpc = Request::builder().header("content-type", "application/grpc").body(()).unwrap();
 //! let response = Negotiate.respond(&refused, &RequestView::of(&grpc));

@@ -1,2 +1,59 @@
-//! The commands of the project.
-fn main() {}
+//! The commands of the project, so that a newcomer and the build robot type the same words.
+//!
+//! | command | does |
+//! |---|---|
+//! | `cargo xtask test` | gets what the tests need, then runs every test in every feature set |
+//! | `cargo xtask ci` | formatting, lints and documentation, then all of `test` |
+//! | `cargo xtask deny` | licences, bans and sources of all dependencies |
+
+mod needs;
+mod plan;
+mod runner;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::runner::{Failure, Runner};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The commands of the portcullis project")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check formatting, lints and documentation, then run all of `test`
+    Ci,
+    /// Check licences, bans and sources of all dependencies; builds cargo-deny the first time
+    Deny,
+    /// Get what the tests need, then run every test in every feature set
+    Test {
+        /// Only say what is missing: install nothing
+        #[arg(long)]
+        no_install: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut runner = Runner::new();
+    let outcome = match Arguments::parse().command {
+        Command::Ci => ci(&mut runner),
+        Command::Deny => runner.run_all(&plan::deny()),
+        Command::Test { no_install } => test(&mut runner, !no_install),
+    };
+    runner.finish(outcome)
+}
+
+fn ci(runner: &mut Runner) -> Result<(), Failure> {
+    runner.step("what the tests need", || needs::ensure(true))?;
+    runner.run_all(&plan::checks())?;
+    runner.run_all(&plan::tests())
+}
+
+fn test(runner: &mut Runner, install: bool) -> Result<(), Failure> {
+    runner.step("what the tests need", || needs::ensure(install))?;
+    runner.run_all(&plan::tests())
+}

@@ -1,0 +1,34 @@
+use super::{NEEDS, advice, ensure, rust_is_new_enough};
+
+#[track_caller]
+fn check(line: &str, want: bool) {
+    assert_eq!(rust_is_new_enough(line).is_ok(), want, "{line}");
+}
+
+#[test]
+fn a_compiler_older_than_the_manifest_allows_is_refused() {
+    check("rustc 1.88.0 (6b00bc388 2025-06-23)", true);
+    check("rustc 1.100.0-nightly (0123abcde 2027-01-01)", true);
+    check("rustc 2.0.0", true);
+    check("rustc 1.87.0 (17067e9ac 2025-05-09)", false);
+    check("rustc 0.99.0", false);
+    check("", false);
+    check("rustc unknown", false);
+}
+
+#[test]
+fn advice_names_the_command_for_everything_that_is_missing() {
+    let text = advice(NEEDS);
+    for need in NEEDS {
+        assert!(
+            text.contains(&format!("apt-get install {}", need.package)),
+            "{text}"
+        );
+        assert!(text.contains(need.variable), "{text}");
+    }
+}
+
+#[test]
+fn a_machine_that_built_this_test_has_all_that_is_needed() {
+    ensure(false).expect("the linker that built this test is a C compiler");
+}

@@ -1,0 +1,74 @@
+//! Lists the steps of each command. What is here is what gets run: nothing else decides.
+
+use crate::runner::Step;
+
+/// The version of cargo-deny that `deny.toml` is written for.
+const INSTALL_DENY: &str = "install cargo-deny --version 0.20.2 --locked --root target/tools";
+
+/// Everything that needs no test to run.
+pub(crate) fn checks() -> Vec<Step> {
+    vec![
+        Step::cargo(
+            "the lock file is up to date",
+            "tree --locked --workspace --depth 0 --quiet",
+        ),
+        Step::cargo("formatting", "fmt --all --check"),
+        Step::cargo(
+            "clippy with all features",
+            "clippy --workspace --all-targets --all-features -- -D warnings",
+        ),
+        Step::cargo(
+            "clippy without features",
+            "clippy -p portcullis -p portcullis-jwt --all-targets --no-default-features \
+             -- -D warnings",
+        ),
+        Step::cargo("documentation", "doc --workspace --no-deps --all-features")
+            .with_variable("RUSTDOCFLAGS", "-D warnings"),
+    ]
+}
+
+/// Every test, in every feature set that a user can pick.
+///
+/// `--all-features` is "both signature providers" and the default providers' superset; the other
+/// three sets are the ones that compile different code.
+pub(crate) fn tests() -> Vec<Step> {
+    vec![
+        Step::cargo(
+            "all tests with all features",
+            "test --workspace --all-features",
+        ),
+        Step::cargo(
+            "portcullis without features: no JWT, no C build",
+            "test -p portcullis --no-default-features",
+        ),
+        Step::cargo(
+            "portcullis with jwt and rust-crypto",
+            "test -p portcullis -p portcullis-jwt --no-default-features \
+             --features portcullis/jwt,portcullis/rust-crypto,portcullis-jwt/rust-crypto",
+        ),
+        Step::cargo(
+            "portcullis with jwt and no signature provider: HMAC alone",
+            "test -p portcullis -p portcullis-jwt --no-default-features --features portcullis/jwt",
+        ),
+        Step::cargo(
+            "portcullis with jwt and both signature providers",
+            "test -p portcullis -p portcullis-jwt --features \
+             portcullis/rust-crypto,portcullis-jwt/rust-crypto",
+        ),
+        Step::cargo(
+            "the examples, each with the features it asks for",
+            "test -p axum-quickstart -p hyper-plain -p tonic-greeter -p portcullis-chat",
+        ),
+    ]
+}
+
+/// Licences, bans and sources.
+pub(crate) fn deny() -> Vec<Step> {
+    vec![
+        Step::cargo("cargo-deny, built into target/tools", INSTALL_DENY),
+        Step::cargo(
+            "licences, bans and sources",
+            "deny check bans licenses sources",
+        ),
+    ]
+}

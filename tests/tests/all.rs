@@ -1,0 +1,3 @@
+//! One binary for all that crosses crates: linking is the slow part of a test run.
+
+mod dependencies;
