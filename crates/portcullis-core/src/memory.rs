@@ -2,3 +2,5 @@
 
 mod rate;
 mod sessions;
+
+pub use rate::MemoryRateStore;

@@ -1,0 +1,128 @@
+//! The port to whatever keeps the state of the limits.
+
+use std::{fmt, time::Duration};
+
+use super::{few::Few, quota::Quota};
+use crate::{answer::Answer, clock::Timestamp, store::StoreError};
+
+/// A 128-bit keyed hash that names one counted thing under one limit. Holds nothing personal.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct RateKey([u8; 16]);
+
+impl RateKey {
+    /// The key `bytes`, which are a keyed hash: whoever can choose them can aim at others' state.
+    pub const fn from_hash(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The hash.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// One limit of a decision, as a store sees it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Take {
+    /// Whose state.
+    pub key: RateKey,
+    /// The quota that holds now.
+    pub quota: Quota,
+    /// How much; between 1 and [`Quota::max_cost`].
+    pub cost: u32,
+    /// Counts when it would admit, and is passed over when it would refuse.
+    pub shadow: bool,
+}
+
+/// Where one limit stands after a decision.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LimitState {
+    /// Whether this limit refuses; also set on a shadow limit, which stops nothing.
+    pub refused: bool,
+    /// What a caller could still be charged now.
+    pub remaining: u32,
+    /// Until the same charge would be admitted; zero unless refused.
+    pub retry_after: Duration,
+    /// Until the state is as if never charged.
+    pub reset_after: Duration,
+    /// Names the charge for a refund: the arrival time it led to, or its stamp in the log.
+    pub mark: Timestamp,
+}
+
+/// The verdict over all limits of a decision.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taken {
+    /// Whether every limit admitted (shadow limits aside), and so every one was charged.
+    pub admitted: bool,
+    /// The store's present.
+    pub now: Timestamp,
+    /// One per [`Take`], in its order.
+    pub states: Few<LimitState>,
+}
+
+impl Taken {
+    /// The longest wait that a refusing limit asks for.
+    pub fn retry_after(&self, takes: &[Take]) -> Duration {
+        self.states
+            .iter()
+            .zip(takes)
+            .filter(|(state, take)| state.refused && !take.shadow)
+            .map(|(state, _)| state.retry_after)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// One charge to give back.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refund {
+    /// Whose state.
+    pub key: RateKey,
+    /// The quota it was charged under.
+    pub quota: Quota,
+    /// How much was charged.
+    pub cost: u32,
+    /// The [`LimitState::mark`] of the charge.
+    pub mark: Timestamp,
+}
+
+/// What counting one more failure came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use = "at the cap the attempt must not go on"]
+pub enum Counted {
+    /// The cap was reached before; nothing was added.
+    AtCap,
+    /// Counted; so many in a row by now.
+    Recorded(u32),
+}
+
+/// Keeps the state of limits and of failure counters. Every method is one atomic step, at the
+/// store's own time; a store over a network needs one round trip for each.
+///
+/// Time is the store's, never the caller's: a node whose clock is ahead must not refill anything.
+pub trait RateStore: fmt::Debug + Send + Sync {
+    /// Charges every one of `takes`, or none when one refuses.
+    ///
+    /// At most [`MAX_CHARGES`](super::MAX_CHARGES), no key twice. A shadow limit is charged with
+    /// the others when it admits, and passed over when it would refuse. A refused decision writes
+    /// nothing. Every write carries the time after which it can be forgotten.
+    fn take(&self, takes: &[Take]) -> Answer<Result<Taken, StoreError>>;
+
+    /// Gives back what is still undrained of each charge; never more, so that nobody else's charge
+    /// is credited. To be called once per charge.
+    fn refund(&self, refunds: &[Refund]) -> Answer<Result<(), StoreError>>;
+
+    /// How many failures in a row are counted.
+    fn failures(&self, key: &RateKey) -> Answer<Result<u32, StoreError>>;
+
+    /// Counts one failure unless `cap` is reached, and keeps the count for `ttl` from now on.
+    fn record_failure(
+        &self,
+        key: &RateKey,
+        cap: u32,
+        ttl: Duration,
+    ) -> Answer<Result<Counted, StoreError>>;
+
+    /// Forgets the state of `keys`, limits and counters alike.
+    fn clear(&self, keys: &[RateKey]) -> Answer<Result<(), StoreError>>;
+}
