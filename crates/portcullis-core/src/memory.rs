@@ -4,3 +4,4 @@ mod rate;
 mod sessions;
 
 pub use rate::MemoryRateStore;
+pub use sessions::MemorySessions;

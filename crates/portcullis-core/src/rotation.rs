@@ -1,97 +1,44 @@
 //! Decides what a refresh token gets: the refresh family as a state machine.
+//!
+//! A login opens a family; each refresh hands out its next generation. Everything that a decision
+//! needs is a plain [`Family`], so [`decide`] is a function without I/O, and a store only has to
+//! make reading, deciding and writing one atomic step.
+//!
+//! | presented | when | verdict | the client gets |
+//! |---|---|---|---|
+//! | current | its window closed | [`Rotated`](GrantKind::Rotated) | a new generation |
+//! | current | up to two overlaps after the window opened | [`Same`](GrantKind::Same) | an access token |
+//! | parent | up to one overlap after the window opened | [`Replay`](GrantKind::Replay) | the same successor |
+//! | parent | later, once per budget, successor unseen | [`Lost`](GrantKind::Lost) | the same successor |
+//! | newer than the store knows | after a failover | [`Ahead`](GrantKind::Ahead) | an access token |
+//! | anything older | | [`Reuse`](Refusal::Reuse) | 401, and the family ends |
+//! | any, family ended | | [`Revoked`](Refusal::Revoked) | 401 |
+//! | any, past the absolute end | | [`Expired`](Refusal::Expired) | 401 |
+//! | any, no such family | | [`Unknown`](Refusal::Unknown) | 401 |
+//!
+//! The window is the last one opened: by a rotation, or by forgiving a lost response.
+//!
+//! # Limits
+//!
+//! An honest client is not signed out while one-way delays stay under half an overlap and it loses
+//! at most one response per budget. A thief who is active beside the owner is found after at most
+//! two successful refreshes of the owner, unless he acts inside each of the owner's windows; one
+//! who keeps refreshing alone is not found before the absolute end by any rotation.
 
-use std::{fmt, sync::Arc, time::Duration};
+use crate::clock::Timestamp;
 
-use crate::{clock::Timestamp, keys::DerivedKey, random};
+mod decision;
+mod family;
+mod id;
+mod policy;
 
-/// The id of a refresh family, and the `sid` of its tokens: 1 to 255 visible ASCII characters.
-///
-/// Ours are 22 base64url characters, 128 random bits; an adopted family is called by the `jti` of
-/// the token that Django issued.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct SessionId(Arc<str>);
+#[cfg(test)]
+mod tests;
 
-impl SessionId {
-    /// A new id from the operating system's generator.
-    ///
-    /// # Errors
-    ///
-    /// [`random::RandomError`] when the system has no entropy to give.
-    pub fn random() -> Result<Self, random::RandomError> {
-        const BASE64URL: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let mut id = [0; 22];
-        random::fill_from(BASE64URL, &mut id)?;
-        Ok(Self(
-            id.iter()
-                .map(|&byte| char::from(byte))
-                .collect::<String>()
-                .into(),
-        ))
-    }
-
-    /// The id `text`, if it is one.
-    ///
-    /// ```
-    /// use portcullis_core::rotation::SessionId;
-    ///
-    /// assert!(SessionId::parse("0b9f").is_some());
-    /// assert!(SessionId::parse("").is_none());
-    /// assert!(SessionId::parse("a b").is_none());
-    /// ```
-    pub fn parse(text: &str) -> Option<Self> {
-        let valid = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        valid.then(|| Self(text.into()))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The id as shared text.
-    pub fn shared(&self) -> Arc<str> {
-        self.0.clone()
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({})", self.0)
-    }
-}
-
-/// The times that bound a family. Checked by [`RotationPolicy::validate`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct RotationPolicy {
-    /// How long a replaced token still gets the same successor; at most 60 s, and at most a
-    /// quarter of the access lifetime. Default 10 s.
-    pub overlap: Duration,
-    /// How far apart two lost responses must be to be forgiven. Default 24 h.
-    pub lost_budget: Duration,
-    /// How long a family lives without a refresh; also each refresh token's own life. Default 7 d.
-    pub idle: Duration,
-    /// How long a family lives at most. Default 14 d.
-    pub absolute: Duration,
-    /// How long access tokens live at most, with leeway: as long as a denied session must stay
-    /// denied. Default 5 min.
-    pub access: Duration,
-    /// How many families a user may have; opening one more ends the oldest. Default 50.
-    pub max_families: u32,
-}
-
-impl Default for RotationPolicy {
-    fn default() -> Self {
-        Self {
-            overlap: Duration::from_secs(10),
-            lost_budget: Duration::from_secs(24 * 3600),
-            idle: Duration::from_secs(7 * 24 * 3600),
-            absolute: Duration::from_secs(14 * 24 * 3600),
-            access: Duration::from_secs(300),
-            max_families: 50,
-        }
-    }
-}
+pub use decision::{Decision, Known, decide};
+pub use family::{Entry, Family, Lost};
+pub use id::{SessionId, refresh_jti};
+pub use policy::{RotationConfigError, RotationPolicy};
 
 /// A family to be opened at login.
 #[derive(Clone, Copy, Debug)]
@@ -238,17 +185,4 @@ pub struct Session {
     pub last_used: Timestamp,
     /// The label given at login.
     pub label: Option<String>,
-}
-
-/// The `jti` of generation `generation` of family `sid`: 32 lower-case hex digits, 128 bits of a
-/// keyed hash, so that every replica hands out the same successor and nobody else can make one.
-pub fn refresh_jti(key: &DerivedKey, sid: &str, generation: u64) -> String {
-    use std::fmt::Write as _;
-    let mac = key.mac(&[b"rt", sid.as_bytes(), &generation.to_be_bytes()]);
-    mac[..16]
-        .iter()
-        .fold(String::with_capacity(32), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }
