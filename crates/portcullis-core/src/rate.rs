@@ -43,6 +43,8 @@
 
 mod address;
 mod few;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod gcra;
 mod limit;
 mod limiter;

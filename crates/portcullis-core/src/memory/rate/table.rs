@@ -14,8 +14,8 @@ use crate::{
 /// dropped faster than new ones can come.
 const SWEEP: usize = 8;
 
-/// How many are looked at when there is no room.
-const SWEEP_FULL: usize = 64;
+/// How many more are looked at when there is no room.
+const SWEEP_FULL: usize = 8;
 
 /// The entries of one shard.
 #[derive(Default)]
