@@ -1,0 +1,263 @@
+//! Remembers tokens that were verified, so that the same token again costs a lookup.
+//!
+//! A verification is found by the whole token, never by a digest alone, and is forgotten at `exp`,
+//! at the end of the session, and when the keys change. Revocation is none of its business: who
+//! uses it asks about that on every request.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    fmt,
+    hash::{BuildHasher, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use portcullis_core::clock::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::{claims::AccessClaims, reader::TokenReader, rejection::TokenRejection, ring::Epoch};
+
+#[cfg(test)]
+mod tests;
+
+/// How much memory the verifications of one reader may take, estimated from the tokens' lengths.
+pub const MAX_CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+const SHARDS: usize = 64;
+
+/// A generation of a shard: two of them, so half of its share.
+const MAX_GENERATION_BYTES: usize = MAX_CACHE_BYTES / SHARDS / 2;
+
+/// Reads access tokens, each only once. Cloning is a counter, and clones share what they have read.
+///
+/// # Example
+///
+/// ```
+/// use portcullis_core::{Secret, clock::Timestamp};
+/// use portcullis_jwt::{CachedReader, KeyRing, Minter, TokenReader, TokenRejection};
+/// use portcullis_jwt::mint::AccessParams;
+/// use std::sync::Arc;
+///
+/// let keys = KeyRing::hs256(Secret::new([7; 32]))?;
+/// let token = Minter::new(keys.clone()).mint_access(&AccessParams {
+///     subject: "42",
+///     jti: "0123456789abcdef0123456789abcdef",
+///     issued_at: Timestamp::from_secs(1_700_000_000),
+///     expires: Timestamp::from_secs(1_700_000_300),
+///     session: None,
+///     extra: None,
+/// })?;
+/// let reader = CachedReader::<()>::new(TokenReader::new(keys));
+///
+/// let first = reader.read(token.as_bytes(), Timestamp::from_secs(1_700_000_000))?;
+/// let again = reader.read(token.as_bytes(), Timestamp::from_secs(1_700_000_299))?;
+/// assert!(Arc::ptr_eq(&first, &again));
+///
+/// let late = reader.read(token.as_bytes(), Timestamp::from_secs(1_700_000_300));
+/// assert_eq!(late.unwrap_err(), TokenRejection::Expired);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub struct CachedReader<C> {
+    reader: TokenReader,
+    cache: Option<Arc<Cache<C>>>,
+}
+
+struct Cache<C> {
+    /// Seeded anew in every process, so that nobody can choose tokens that meet in one slot.
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard<C>>]>,
+}
+
+/// Two generations: the young one fills up, then replaces the old one, which is dropped whole.
+struct Shard<C> {
+    young: Generation<C>,
+    old: Generation<C>,
+}
+
+struct Generation<C> {
+    entries: HashMap<u64, Entry<C>, ByItself>,
+    bytes: usize,
+}
+
+struct Entry<C> {
+    token: Box<[u8]>,
+    claims: Arc<AccessClaims<C>>,
+    epoch: u64,
+}
+
+impl<C: DeserializeOwned> CachedReader<C> {
+    /// Reads with `reader`, and remembers what it accepted.
+    pub fn new(reader: TokenReader) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect();
+        Self {
+            reader,
+            cache: Some(Arc::new(Cache {
+                hasher: RandomState::new(),
+                shards,
+            })),
+        }
+    }
+
+    /// Reads with `reader` every time.
+    pub const fn uncached(reader: TokenReader) -> Self {
+        Self {
+            reader,
+            cache: None,
+        }
+    }
+
+    /// Reads an access token, as [`TokenReader::read_access`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenRejection`]; a refused token is not remembered.
+    pub fn read(
+        &self,
+        token: &[u8],
+        now: Timestamp,
+    ) -> Result<Arc<AccessClaims<C>>, TokenRejection> {
+        let epoch = self.reader.keys().load();
+        let Some(cache) = &self.cache else {
+            return self
+                .reader
+                .read_access_with(&epoch, token, now)
+                .map(Arc::new);
+        };
+        let hash = cache.hasher.hash_one(token);
+        if let Some(claims) = cache.get(hash, token, &epoch)
+            && self.is_alive(&claims, now)
+        {
+            return Ok(claims);
+        }
+        let claims = Arc::new(self.reader.read_access_with(&epoch, token, now)?);
+        cache.put(hash, token, &claims, &epoch);
+        Ok(claims)
+    }
+
+    fn is_alive(&self, claims: &AccessClaims<C>, now: Timestamp) -> bool {
+        let base = claims.base();
+        now < base.expires_at() + self.reader.leeway()
+            && base.session().is_none_or(|session| now < session.ends_at())
+    }
+}
+
+impl<C> Cache<C> {
+    fn get(&self, hash: u64, token: &[u8], epoch: &Epoch) -> Option<Arc<AccessClaims<C>>> {
+        let mut shard = self
+            .shard(hash)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !shard.young.entries.contains_key(&hash) {
+            let entry = shard.old.remove(hash)?;
+            shard.put(hash, entry);
+        }
+        let entry = shard.young.entries.get(&hash)?;
+        (entry.epoch == epoch.number && *entry.token == *token).then(|| entry.claims.clone())
+    }
+
+    fn put(&self, hash: u64, token: &[u8], claims: &Arc<AccessClaims<C>>, epoch: &Epoch) {
+        let entry = Entry {
+            token: token.into(),
+            claims: claims.clone(),
+            epoch: epoch.number,
+        };
+        let mut shard = self
+            .shard(hash)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.put(hash, entry);
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard<C>> {
+        // The map takes the low bits, so the shard takes the high ones.
+        let at = usize::try_from(hash >> 58).expect("six bits fit any integer");
+        &self.shards[at]
+    }
+}
+
+impl<C> Shard<C> {
+    fn new() -> Self {
+        Self {
+            young: Generation::default(),
+            old: Generation::default(),
+        }
+    }
+
+    fn put(&mut self, hash: u64, entry: Entry<C>) {
+        if self.young.bytes + entry.weight() > MAX_GENERATION_BYTES {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(hash);
+        self.young.remove(hash);
+        self.young.bytes += entry.weight();
+        self.young.entries.insert(hash, entry);
+    }
+}
+
+impl<C> Generation<C> {
+    fn remove(&mut self, hash: u64) -> Option<Entry<C>> {
+        let entry = self.entries.remove(&hash)?;
+        self.bytes -= entry.weight();
+        Some(entry)
+    }
+}
+
+impl<C> Default for Generation<C> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::default(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<C> Entry<C> {
+    /// The token, its claims (whose text is part of it, in at most as many bytes again), and the
+    /// slot with its spare room.
+    fn weight(&self) -> usize {
+        2 * self.token.len() + 256 + size_of::<C>()
+    }
+}
+
+/// Takes a `u64` that is a keyed hash already as its own hash.
+#[derive(Clone, Copy, Default)]
+struct ByItself(u64);
+
+impl BuildHasher for ByItself {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl Hasher for ByItself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the keys are u64");
+    }
+}
+
+impl<C> Clone for CachedReader<C> {
+    fn clone(&self) -> Self {
+        Self {
+            reader: self.reader.clone(),
+            cache: self.cache.clone(),
+        }
+    }
+}
+
+impl<C> fmt::Debug for CachedReader<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedReader")
+            .field("reader", &self.reader)
+            .field("cached", &self.cache.is_some())
+            .finish()
+    }
+}
