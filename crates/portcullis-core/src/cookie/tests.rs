@@ -165,7 +165,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_set_is_found(value in "[!#-+\\--:<-\\[\\]-~]{0,64}", other in "[a-z]{1,8}=[a-z]{0,8}") {
+    fn what_is_set_is_found(
+        value in "[!#-+\\--:<-\\[\\]-~]{0,64}",
+        other in "[a-z]{1,8}=[a-z]{0,8}",
+    ) {
         prop_assume!(!other.starts_with("t="));
         let line = CookieSpec::new("t").unwrap().set(&value, None).unwrap();
         let pair = line.to_str().unwrap().split(';').next().unwrap().to_owned();

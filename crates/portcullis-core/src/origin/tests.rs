@@ -86,7 +86,9 @@ fn loopback_is_told_from_what_looks_like_it() {
 
 proptest! {
     #[test]
-    fn the_canonical_form_is_a_fixed_point(text in ".{0,64}|https?://[a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?") {
+    fn the_canonical_form_is_a_fixed_point(
+        text in ".{0,64}|https?://[a-zA-Z0-9.-]{1,20}(:[0-9]{1,5})?",
+    ) {
         if let Ok(origin) = text.parse::<Origin>() {
             let again: Origin = origin.as_str().parse().unwrap();
             prop_assert_eq!(again.as_str(), origin.as_str());

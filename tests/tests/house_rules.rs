@@ -1,0 +1,92 @@
+//! What `docs/contributing.md` asks of every source file, where no lint asks it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A file that reaches this is split by idea into submodules.
+const MAX_LINES: usize = 500;
+/// As rustfmt breaks code; it leaves comments and long strings alone. Rows of a table in a doc
+/// comment cannot be broken, so they may be wider.
+const MAX_COLUMNS: usize = 100;
+
+fn sources() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = Vec::new();
+    for folder in ["crates", "examples", "tests"] {
+        collect(&root.join(folder), &mut found);
+    }
+    assert!(found.len() > 20, "the sources were found: {found:?}");
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).expect("a folder of the workspace can be listed");
+    for entry in entries {
+        let path = entry.expect("an entry can be read").path();
+        let name = path.file_name().unwrap_or_default();
+        if path.is_dir() && name != "target" && name != "node_modules" {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every line of every source file for which `wrong` answers yes.
+fn lines_where(wrong: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut hits = Vec::new();
+    for path in sources() {
+        let text = fs::read_to_string(&path).expect("a source file is UTF-8");
+        for (number, line) in text.lines().enumerate() {
+            if wrong(line) {
+                hits.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    hits
+}
+
+#[track_caller]
+fn check_none(hits: &[String]) {
+    assert!(hits.is_empty(), "{}", hits.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let lines = |path: &Path| fs::read_to_string(path).map_or(0, |text| text.lines().count());
+    let long: Vec<_> = sources()
+        .into_iter()
+        .map(|path| (lines(&path), path))
+        .filter(|(lines, _)| *lines > MAX_LINES)
+        .map(|(lines, path)| format!("{}: {lines} lines", path.display()))
+        .collect();
+    check_none(&long);
+}
+
+#[test]
+fn no_line_is_too_wide() {
+    let row = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("//! |") || line.starts_with("/// |")
+    };
+    check_none(&lines_where(|line| {
+        line.chars().count() > MAX_COLUMNS && !row(line)
+    }));
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    let ignore = concat!("#[", "ignore");
+    let doctest = concat!("``", "`ignore");
+    check_none(&lines_where(|line| {
+        line.contains(ignore) || line.contains(doctest)
+    }));
+}
+
+#[test]
+fn no_sleep_waits_for_something_to_happen() {
+    let sleep = concat!("thread::", "sleep(");
+    check_none(&lines_where(|line| line.contains(sleep)));
+}
