@@ -71,7 +71,7 @@ impl<'a> Visitor<'a> for Outermost<'_, 'a> {
     }
 }
 
-/// Reads any value at `depth`; what a peer did wrong goes to `fault`, since serde's errors are text.
+/// Reads any value at `depth`; what a peer did wrong goes to `fault`: serde's errors are text.
 #[derive(Clone, Copy)]
 struct Scan<'f> {
     depth: usize,

@@ -122,7 +122,8 @@ proptest! {
         }
         now += wait;
         let left = refund(quota, with.unwrap(), cost, mark, at(now));
-        let owed = |stored: Option<Timestamp>| stored.map_or(0, |s| s.as_micros().saturating_sub(now));
+        let ahead = |stored: Timestamp| stored.as_micros().saturating_sub(now);
+        let owed = |stored: Option<Timestamp>| stored.map_or(0, ahead);
         prop_assert!(owed(left) >= owed(without), "somebody else's charge was credited");
         prop_assert!(owed(left) <= owed(with));
     }

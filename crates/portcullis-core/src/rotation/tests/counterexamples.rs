@@ -38,7 +38,7 @@ fn a_lost_answer_to_a_lost_answer_is_measured_by_the_windows_not_the_grants() {
 #[test]
 fn a_late_answer_cannot_take_the_jar_back_a_generation() {
     // A tab asks with 0 at the end of the overlap, another with 1 right after: the answer to the
-    // first, which sets 1, may arrive last. So 1 is not replaced while that answer can be under way.
+    // first, which sets 1, may arrive last. So 1 is not replaced while that answer may come.
     let mut story = Story::after_login();
     story.step(0, 0, "Rotated 1").step(9_999, 0, "Replay 1");
     story.step(10_001, 1, "Same 1").step(19_999, 1, "Same 1");
