@@ -2,5 +2,7 @@
 //! as a browser's, conformance suites for stores.
 
 pub mod clock;
+pub mod jar;
 
 pub use clock::ManualClock;
+pub use jar::CookieJar;
