@@ -238,10 +238,15 @@ impl CsrfPolicy {
         session: SessionRef<'_>,
     ) -> Result<CsrfToken, RandomError> {
         match self.presented(headers) {
-            Some(token) if self.binding == CsrfBinding::Django => Ok(token),
-            Some(token) if self.is_signed(&token, &[session]) => Ok(token),
+            Some(token) if self.is_token_of(&token, session) => Ok(token),
             _ => self.issue(session),
         }
+    }
+
+    /// Whether `token` is good for `session`: signed for it, or for
+    /// [`CsrfBinding::Django`] just any.
+    pub fn is_token_of(&self, token: &CsrfToken, session: SessionRef<'_>) -> bool {
+        self.binding == CsrfBinding::Django || self.is_signed(token, &[session])
     }
 
     /// The token in the cookie; `None` without one, with a malformed one, with several.
