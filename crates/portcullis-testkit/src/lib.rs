@@ -1,8 +1,12 @@
 //! What tests of and with portcullis need: a clock that is moved by hand, a cookie jar as strict
-//! as a browser's, conformance suites for stores.
+//! as a browser's, conformance suites for stores, and a model to hold their sessions against.
 
 pub mod clock;
+pub mod conformance;
+pub mod harness;
 pub mod jar;
+pub mod model;
 
 pub use clock::ManualClock;
+pub use harness::{Harness, MemoryHarness, block_on};
 pub use jar::CookieJar;
