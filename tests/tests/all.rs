@@ -1,4 +1,12 @@
 //! One binary for all that crosses crates: linking is the slow part of a test run.
 
+#![allow(clippy::unwrap_used)] // clippy.toml excuses functions marked `#[test]`, not their helpers
+
+mod any_body;
+mod bare_hyper;
 mod dependencies;
+mod grpc;
 mod house_rules;
+mod layers;
+mod support;
+mod types;

@@ -8,8 +8,8 @@
 //! | WebSocket upgrade from a foreign origin | 403 |
 //! | any, with a malformed token cookie | as above, and the cookie is replaced |
 //!
-//! The decision is [`CsrfPolicy::check`](policy::CsrfPolicy::check). Who is signed in, and by cookie
-//! or Bearer, is read from the [`Identity`] that an authentication layer outside this one leaves;
+//! The decision is [`CsrfPolicy::check`](policy::CsrfPolicy::check). Who is signed in, and by
+//! cookie or Bearer, is read from the [`Identity`] that an authentication layer outside this one leaves;
 //! without one, nobody is, and every unsafe request needs proof.
 //!
 //! # Example
@@ -53,7 +53,8 @@
 //!     respond::ProblemJson,
 //! };
 //!
-//! let key = DerivedKey::from_secret(Purpose::Csrf, &Secret::new(*b"an example of thirty-two bytes!!"))?;
+//! let secret = Secret::new(*b"an example of thirty-two bytes!!");
+//! let key = DerivedKey::from_secret(Purpose::Csrf, &secret)?;
 //! let policy = CsrfPolicy::new(key)
 //!     .add_own_origin("https://chat.example".parse()?)
 //!     .add_trusted_origin("https://app.example")?
@@ -71,12 +72,12 @@
 //!
 //! Without configured origins our own is computed from scheme and `Host`. A proxy must then pass
 //! `Host` on and be declared in the [`ClientPolicy`], and an
-//! [`AllowedHostsLayer`](crate::allowed_hosts) should stand outside: `Host` is what the client says.
+//! [`AllowedHostsLayer`](crate::allowed_hosts) should stand outside: the client writes `Host`.
 //!
 //! # Django
 //!
 //! `CsrfViewMiddleware` with `CSRF_TRUSTED_ORIGINS`, `CSRF_COOKIE_NAME`, `CSRF_HEADER_NAME`. The
-//! form field `csrfmiddlewaretoken` needs the layer [`csrf_form`](crate::csrf_form) outside this one.
+//! form field `csrfmiddlewaretoken` needs the layer [`csrf_form`](crate::csrf_form) outside it.
 
 use std::{
     sync::Arc,

@@ -7,7 +7,7 @@ use portcullis_core::{clock::Timestamp, rotation::RevokeReason};
 pub(super) enum Event {
     /// It was ended.
     Ended(RevokeReason),
-    /// A lost response to the opening at `window` was forgiven at `at`, by handing out `generation`.
+    /// A lost response to the opening at `window` was forgiven at `at`, with `generation`.
     Forgiven {
         at: Timestamp,
         window: Timestamp,
