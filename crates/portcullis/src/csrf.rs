@@ -9,8 +9,8 @@
 //! | any, with a malformed token cookie | as above, and the cookie is replaced |
 //!
 //! The decision is [`CsrfPolicy::check`](policy::CsrfPolicy::check). Who is signed in, and by
-//! cookie or Bearer, is read from the [`Identity`] that an authentication layer outside this one leaves;
-//! without one, nobody is, and every unsafe request needs proof.
+//! cookie or Bearer, is read from the [`Identity`] that an authentication layer outside this one
+//! leaves; without one, nobody is, and every unsafe request needs proof.
 //!
 //! # Example
 //!
