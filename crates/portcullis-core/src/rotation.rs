@@ -20,10 +20,12 @@
 //!
 //! # Limits
 //!
-//! An honest client is not signed out while one-way delays stay under half an overlap and it loses
-//! at most one response per budget. A thief who is active beside the owner is found after at most
-//! two successful refreshes of the owner, unless he acts inside each of the owner's windows; one
-//! who keeps refreshing alone is not found before the absolute end by any rotation.
+//! An honest client is not signed out while one-way delays stay under half an overlap, it loses at
+//! most one response per budget, and not those of two generations in a row: a client that lost the
+//! answer after the one that was made good looks like an owner and a thief who take turns. A thief
+//! who is active beside the owner is found after at most two successful refreshes of the owner,
+//! unless he acts inside each of the owner's windows; one who keeps refreshing alone is not found
+//! before the absolute end by any rotation.
 
 use crate::clock::Timestamp;
 

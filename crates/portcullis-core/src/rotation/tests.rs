@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 
 mod counterexamples;
+mod explorer;
 mod policy;
 
 const LOGIN: u64 = 1_700_000_000_000;

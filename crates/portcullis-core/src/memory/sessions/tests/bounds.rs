@@ -108,3 +108,16 @@ fn a_user_who_logs_in_and_out_all_day_does_not_fill_the_store() {
         "29 logins ago, still denied"
     );
 }
+
+#[test]
+fn a_logout_before_the_adoption_is_not_crowded_out() {
+    let test = Fixture::new();
+    let _ = test.revoke("ann", "jti").expect("there is room");
+    for round in 0..200 {
+        let sid = format!("s{round}");
+        test.at(round * 30_000).open("ann", &sid);
+        let _ = test.revoke("ann", &sid).expect("known");
+    }
+    let ended = Verdict::Refused(Refusal::Revoked(RevokeReason::Logout));
+    assert_eq!(test.adopt("ann", "jti").expect("no room is needed"), ended);
+}
