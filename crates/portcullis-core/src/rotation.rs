@@ -82,7 +82,7 @@ pub struct Presented<'a> {
 pub struct Adoption {
     /// Its `iat`.
     pub created: Timestamp,
-    /// When the family ends at the latest.
+    /// When the family is to end; what counts is [`family_end`](Self::family_end).
     pub absolute_end: Timestamp,
     /// Its own `exp`.
     pub token_expires: Timestamp,

@@ -60,6 +60,9 @@ pub enum Confirmation {
 pub trait FamilyStore: fmt::Debug + Send + Sync {
     /// Opens a family, and ends the user's oldest ones above
     /// [`RotationPolicy::max_families`] in the same step.
+    ///
+    /// The family counts as created after everything that [`revoke_all`](Self::revoke_all) ended,
+    /// in the same millisecond too. An id that is in use is an error, and nothing is written.
     fn open(
         &self,
         family: &NewFamily<'_>,
@@ -86,6 +89,9 @@ pub trait FamilyStore: fmt::Debug + Send + Sync {
     ) -> Answer<Result<Confirmation, StoreError>>;
 
     /// Ends every family of `subject` opened until now, and denies their access tokens; O(1).
+    ///
+    /// "Until now" is the order of the steps: a family that counts as younger than the clock, as
+    /// one opened in the millisecond of an earlier call does, is ended too.
     fn revoke_all(
         &self,
         subject: &str,

@@ -4,6 +4,7 @@ use super::*;
 
 mod counterexamples;
 mod explorer;
+mod ids;
 mod policy;
 
 const LOGIN: u64 = 1_700_000_000_000;
