@@ -4,6 +4,7 @@
 //! | module | decides or holds |
 //! |---|---|
 //! | [`csrf`] | whether an unsafe request may pass |
+//! | [`hosts`] | whether a host is one of ours |
 //! | [`headers`] | which security headers a response gets |
 //! | [`rate`] | whether a request is within its quotas |
 //! | [`rotation`] | what a refresh token gets |
@@ -22,6 +23,7 @@ pub mod clock;
 pub mod cookie;
 pub mod csrf;
 pub mod headers;
+pub mod hosts;
 pub mod identity;
 pub mod keys;
 pub mod memory;

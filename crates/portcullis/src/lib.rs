@@ -7,6 +7,7 @@
 pub mod allowed_hosts;
 pub mod csrf;
 pub mod csrf_form;
+mod gate;
 mod guarded;
 pub mod https_redirect;
 #[cfg(feature = "jwt")]
