@@ -1,49 +1,36 @@
-//! Serves a tower service over bare hyper, and tells the layers who is calling.
+//! The layers over bare hyper: no framework, no router.
 
-use std::{convert::Infallible, error::Error, io, net::SocketAddr};
+mod server;
+mod visits;
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::rt::TokioIo;
-use portcullis::core::client::PeerAddr;
-use tokio::net::{TcpListener, TcpStream};
-use tower::{Service, ServiceExt as _};
+use std::error::Error;
 
-/// Accepts connections until the listener fails, each served by a clone of `service`.
-///
-/// Every request gets the address of its connection as [`PeerAddr`], which the rate limits and the
-/// https redirect need: hyper does not tell a service who is calling.
+use portcullis::{
+    Secret,
+    core::{
+        cookie::CookieSpec,
+        keys::{DerivedKey, Purpose},
+    },
+    csrf::{Csrf, CsrfLayer, policy::CsrfPolicy},
+};
+use tower::Layer as _;
+
+pub use server::serve;
+pub use visits::Visits;
+
+/// A counter of visits that only its own page can move: `POST /` needs the token that `GET /`
+/// shows, and the origin `own`.
 ///
 /// # Errors
 ///
-/// What accepting a connection answers; an error of one connection ends that connection alone.
-pub async fn serve<S, B>(listener: TcpListener, service: S) -> io::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
-{
-    loop {
-        let (stream, peer) = listener.accept().await?;
-        tokio::spawn(serve_connection(stream, peer, service.clone()));
-    }
-}
-
-async fn serve_connection<S, B>(stream: TcpStream, peer: SocketAddr, service: S)
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
-{
-    let with_peer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddr(peer));
-        service.clone().oneshot(request)
-    });
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), with_peer);
-    if let Err(error) = connection.await {
-        eprintln!("{peer}: {error}");
-    }
+/// When `own` is no origin, or `key` is shorter than 32 bytes.
+pub fn protected(own: &str, key: &Secret) -> Result<Csrf<Visits>, Box<dyn Error>> {
+    let key = DerivedKey::from_secret(Purpose::Csrf, key)?;
+    // The page is served over plain http on loopback; a `__Host-` cookie would need https.
+    let cookie = CookieSpec::new("csrftoken")?.insecure_without_secure()?;
+    let policy = CsrfPolicy::new(key)
+        .add_own_origin(own.parse()?)
+        .with_cookie(cookie);
+    let csrf = CsrfLayer::new(policy).with_token_handle();
+    Ok(csrf.layer(Visits::default()))
 }
