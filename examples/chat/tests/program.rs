@@ -1,0 +1,10 @@
+//! Runs the program itself: what it refuses to start with, and what it serves when it starts.
+
+#![allow(clippy::unwrap_used)] // the helpers of a test are tests too
+
+#[path = "program/harness.rs"]
+mod harness;
+#[path = "program/refusals.rs"]
+mod refusals;
+#[path = "program/serving.rs"]
+mod serving;
