@@ -3,13 +3,68 @@
 //! A forwarding header counts only when the peer of the connection is a declared proxy; otherwise
 //! it is what any client may write. The walk goes from right to left and stops at the first
 //! address that is not a declared proxy.
+//!
+//! | peer | header | the client is |
+//! |---|---|---|
+//! | not declared | any | the peer; no header is read |
+//! | declared | none | the peer |
+//! | declared | `203.0.113.9` | `203.0.113.9` |
+//! | declared | `6.6.6.6, 203.0.113.9` | `203.0.113.9`: the client itself wrote the rest |
+//! | declared | `203.0.113.9, 10.0.0.2` (declared) | `203.0.113.9` |
+//! | declared | `unknown, 10.0.0.2` (declared) | `10.0.0.2`: the last hop that is known |
+//!
+//! # Example
+//!
+//! ```
+//! use http::Request;
+//! use portcullis_core::{client::{ClientPolicy, PeerAddr}, respond::RequestView};
+//!
+//! let policy = ClientPolicy::direct().add_trusted_proxy("10.0.0.0/8".parse()?);
+//! let mut request = Request::builder()
+//!     .header("x-forwarded-for", "6.6.6.6, 203.0.113.9")
+//!     .header("x-forwarded-proto", "https")
+//!     .body(())
+//!     .unwrap();
+//!
+//! request.extensions_mut().insert(PeerAddr::from(([10, 0, 0, 1], 50_000)));
+//! let client = policy.client(&RequestView::of(&request));
+//! assert_eq!(client.address, Some([203, 0, 113, 9].into()));
+//! assert_eq!(client.scheme.as_str(), "https");
+//!
+//! request.extensions_mut().insert(PeerAddr::from(([198, 51, 100, 4], 50_000)));
+//! let client = policy.client(&RequestView::of(&request));
+//! assert_eq!(client.address, Some([198, 51, 100, 4].into()), "nobody declared this peer");
+//! assert_eq!(client.scheme.as_str(), "http");
+//! # Ok::<_, portcullis_core::client::CidrError>(())
+//! ```
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use http::{Extensions, HeaderName, header};
 
 use crate::{
     origin::{Authority, Scheme},
     respond::RequestView,
 };
+
+mod cidr;
+mod forwarded;
+#[cfg(test)]
+mod tests;
+
+pub use cidr::{Cidr, CidrError};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// The address of the connection's peer, which the server puts into the request's extensions.
 ///
@@ -30,6 +85,12 @@ impl<T: Into<SocketAddr>> From<T> for PeerAddr {
     }
 }
 
+/// Says, as an extension, that the request came over a Unix socket, which has no address.
+///
+/// Its peer speaks for others only by [`ClientPolicy::trust_unix_peers`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnixPeer;
+
 /// What is known of a request's client.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a> {
@@ -41,11 +102,33 @@ pub struct Client<'a> {
     pub host: Option<Authority<'a>>,
 }
 
-/// Decides which peers may speak for others.
-#[derive(Clone, Debug)]
+/// The header in which the declared proxies name the client. Only this one is read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ForwardedSource {
+    /// `Forwarded` (RFC 7239), which names scheme and host too.
+    Forwarded,
+    /// A header with one address, such as a CDN's; every request must come through it.
+    Header(HeaderName),
+    /// `X-Forwarded-For`, beside `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    #[default]
+    XForwardedFor,
+}
+
+type ReadPeer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
+
+/// Decides which peers may speak for others. Cloning is a counter.
+///
+/// See the [module docs](self) for an example.
+#[derive(Clone)]
 #[must_use]
 pub struct ClientPolicy {
     direct_scheme: Scheme,
+    proxies: Arc<[Cidr]>,
+    source: ForwardedSource,
+    read_peer: Option<Arc<ReadPeer>>,
+    unix_trusted: bool,
+    noticed: Arc<AtomicBool>,
 }
 
 impl ClientPolicy {
@@ -53,6 +136,11 @@ impl ClientPolicy {
     pub fn direct() -> Self {
         Self {
             direct_scheme: Scheme::Http,
+            proxies: Arc::default(),
+            source: ForwardedSource::default(),
+            read_peer: None,
+            unix_trusted: false,
+            noticed: Arc::default(),
         }
     }
 
@@ -61,26 +149,217 @@ impl ClientPolicy {
     pub fn with_direct_scheme(self, scheme: Scheme) -> Self {
         Self {
             direct_scheme: scheme,
+            ..self
         }
     }
 
-    /// What is known of the client of `request`.
+    /// Believes what peers in `range` write about the client.
+    ///
+    /// # Security
+    ///
+    /// Whoever can connect from `range` chooses its address, scheme and host. Name the proxies,
+    /// not the network that they share with others.
+    pub fn add_trusted_proxy(self, range: Cidr) -> Self {
+        Self {
+            proxies: self.proxies.iter().copied().chain([range]).collect(),
+            ..self
+        }
+    }
+
+    /// Believes what peers on a Unix socket ([`UnixPeer`]) write about the client.
+    ///
+    /// # Security
+    ///
+    /// Whoever may open the socket chooses its address: the file's permissions decide.
+    pub fn trust_unix_peers(self) -> Self {
+        Self {
+            unix_trusted: true,
+            ..self
+        }
+    }
+
+    /// Reads the client's address from `source` instead of `X-Forwarded-For`.
+    pub fn with_source(self, source: ForwardedSource) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Finds the peer by `read` where the request has no [`PeerAddr`]: from axum's `ConnectInfo`,
+    /// tonic's `TcpConnectInfo`, or whatever the server leaves among the extensions.
+    ///
+    /// ```
+    /// use portcullis_core::{client::ClientPolicy, respond::RequestView};
+    /// use std::net::SocketAddr;
+    ///
+    /// #[derive(Clone)]
+    /// struct ConnectInfo(SocketAddr);
+    ///
+    /// let policy = ClientPolicy::direct()
+    ///     .with_peer_from(|extensions| extensions.get::<ConnectInfo>().map(|info| info.0));
+    /// let mut request = http::Request::new(());
+    /// request.extensions_mut().insert(ConnectInfo(([192, 0, 2, 7], 80).into()));
+    /// let client = policy.client(&RequestView::of(&request));
+    /// assert_eq!(client.address, Some([192, 0, 2, 7].into()));
+    /// ```
+    pub fn with_peer_from(
+        self,
+        read: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            read_peer: Some(Arc::new(read)),
+            ..self
+        }
+    }
+
+    /// What is known of the client of `request`. Allocates nothing.
     pub fn client<'a>(&self, request: &RequestView<'a>) -> Client<'a> {
-        let address = request
-            .extensions
-            .get::<PeerAddr>()
-            .map(|peer| peer.0.ip().to_canonical());
-        let host = request
-            .headers
-            .get(http::header::HOST)
-            .and_then(|value| value.to_str().ok())
-            .or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
-            .and_then(Authority::parse);
+        let peer = self.peer(request.extensions);
+        if !self.trusts_peer(peer, request.extensions) {
+            return Client {
+                address: peer,
+                scheme: self.direct_scheme,
+                host: named_host(request),
+            };
+        }
+        match &self.source {
+            ForwardedSource::Forwarded => self.by_forwarded(request, peer),
+            ForwardedSource::Header(name) => {
+                let value = forwarded::only(request.headers, name);
+                let named = value.and_then(|value| forwarded::node(value.as_bytes().trim_ascii()));
+                self.by_x_headers(request, named.or(peer), 1)
+            }
+            ForwardedSource::XForwardedFor => {
+                let elements = forwarded::elements_from_right(request.headers, &X_FORWARDED_FOR);
+                let mut hops = 0;
+                let address = self.walk(peer, elements, |element| {
+                    hops += 1;
+                    forwarded::node(element)
+                });
+                self.by_x_headers(request, address, hops)
+            }
+        }
+    }
+
+    /// The name of a forwarding header of `request` that is ignored because its peer is not
+    /// declared; only once in the life of this policy and its clones, for a warning.
+    ///
+    /// ```
+    /// use portcullis_core::{client::{ClientPolicy, PeerAddr}, respond::RequestView};
+    ///
+    /// let policy = ClientPolicy::direct();
+    /// let mut request = http::Request::builder().header("x-forwarded-for", "6.6.6.6").body(()).unwrap();
+    /// request.extensions_mut().insert(PeerAddr::from(([192, 0, 2, 7], 80)));
+    /// let view = RequestView::of(&request);
+    /// assert_eq!(policy.notice_ignored(&view).unwrap(), "x-forwarded-for");
+    /// assert_eq!(policy.notice_ignored(&view), None, "said once");
+    /// ```
+    pub fn notice_ignored(&self, request: &RequestView<'_>) -> Option<HeaderName> {
+        if self.noticed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let peer = self.peer(request.extensions);
+        if self.trusts_peer(peer, request.extensions) {
+            return None;
+        }
+        let known = [
+            X_FORWARDED_FOR,
+            header::FORWARDED,
+            X_FORWARDED_PROTO,
+            X_FORWARDED_HOST,
+            X_REAL_IP,
+        ];
+        let present = known
+            .into_iter()
+            .find(|name| request.headers.contains_key(name))?;
+        (!self.noticed.swap(true, Ordering::Relaxed)).then_some(present)
+    }
+
+    fn peer(&self, extensions: &Extensions) -> Option<IpAddr> {
+        let given = extensions.get::<PeerAddr>().map(|peer| peer.0);
+        let address = given.or_else(|| self.read_peer.as_ref().and_then(|read| read(extensions)));
+        address.map(|address| address.ip().to_canonical())
+    }
+
+    fn trusts_peer(&self, peer: Option<IpAddr>, extensions: &Extensions) -> bool {
+        match peer {
+            Some(address) => self.trusts(address),
+            None => self.unix_trusted && extensions.get::<UnixPeer>().is_some(),
+        }
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|range| range.contains(address))
+    }
+
+    /// The first address from the right that is no declared proxy; else the last that is known.
+    fn walk<'a>(
+        &self,
+        peer: Option<IpAddr>,
+        elements: impl Iterator<Item = &'a [u8]>,
+        mut read: impl FnMut(&'a [u8]) -> Option<IpAddr>,
+    ) -> Option<IpAddr> {
+        let mut known = peer;
+        for element in elements {
+            let Some(address) = read(element) else {
+                break;
+            };
+            known = Some(address);
+            if !self.trusts(address) {
+                break;
+            }
+        }
+        known
+    }
+
+    fn by_x_headers<'a>(
+        &self,
+        request: &RequestView<'a>,
+        address: Option<IpAddr>,
+        hops: usize,
+    ) -> Client<'a> {
+        let proto = forwarded::aligned(request.headers, &X_FORWARDED_PROTO, hops);
+        let host = if request.headers.contains_key(X_FORWARDED_HOST) {
+            forwarded::aligned(request.headers, &X_FORWARDED_HOST, hops).and_then(Authority::parse)
+        } else {
+            named_host(request)
+        };
         Client {
             address,
-            scheme: self.direct_scheme,
+            scheme: self.scheme(proto),
             host,
         }
+    }
+
+    fn by_forwarded<'a>(&self, request: &RequestView<'a>, peer: Option<IpAddr>) -> Client<'a> {
+        let elements = forwarded::elements_from_right(request.headers, &header::FORWARDED);
+        let mut last = forwarded::Element::default();
+        let address = self.walk(peer, elements, |text| {
+            // Every element that is looked at was written by a declared proxy.
+            last = forwarded::element(text).unwrap_or_default();
+            last.client.and_then(forwarded::node)
+        });
+        let proto = last.proto.and_then(|proto| std::str::from_utf8(proto).ok());
+        let host = match last.host {
+            Some(host) => std::str::from_utf8(host).ok().and_then(Authority::parse),
+            None => named_host(request),
+        };
+        Client {
+            address,
+            scheme: self.scheme(proto),
+            host,
+        }
+    }
+
+    /// The scheme that a proxy names; some name the WebSocket schemes.
+    fn scheme(&self, proto: Option<&str>) -> Scheme {
+        proto.map_or(self.direct_scheme, |proto| {
+            if proto.eq_ignore_ascii_case("wss") {
+                Scheme::Https
+            } else if proto.eq_ignore_ascii_case("ws") {
+                Scheme::Http
+            } else {
+                Scheme::parse(proto).unwrap_or(self.direct_scheme)
+            }
+        })
     }
 }
 
@@ -88,4 +367,25 @@ impl Default for ClientPolicy {
     fn default() -> Self {
         Self::direct()
     }
+}
+
+impl fmt::Debug for ClientPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientPolicy")
+            .field("direct_scheme", &self.direct_scheme)
+            .field("proxies", &self.proxies)
+            .field("source", &self.source)
+            .field("unix_trusted", &self.unix_trusted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The host of the request itself: `Host`, or `:authority`.
+fn named_host<'a>(request: &RequestView<'a>) -> Option<Authority<'a>> {
+    request
+        .headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
+        .and_then(Authority::parse)
 }

@@ -42,6 +42,7 @@
 //! ```
 
 mod address;
+mod breaker;
 mod few;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -49,13 +50,16 @@ pub mod gcra;
 mod limit;
 mod limiter;
 pub mod log;
+mod memo;
+mod outcome;
 mod quota;
 mod store;
 
 pub use address::AddressKey;
 pub use few::{Few, MAX_CHARGES};
 pub use limit::{Charge, Limit};
-pub use limiter::{Limiter, Outcome, Reservation};
+pub use limiter::{Limiter, OnStoreFailure};
+pub use outcome::{Outcome, Reservation};
 pub use quota::{Quota, QuotaError, QuotaKind, Rate};
 pub use store::{Counted, LimitState, RateKey, RateStore, Refund, Take, Taken};
 

@@ -3,17 +3,31 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
+    breaker::Breaker,
     few::{Few, MAX_CHARGES},
     limit::Charge,
+    memo::DenyMemo,
+    outcome::{MadeBy, Outcome, Reservation},
     quota::{QuotaError, QuotaKind},
-    store::{Counted, LimitState, RateKey, RateStore, Refund, Take, Taken},
+    store::{Counted, RateKey, RateStore, Take},
 };
-use crate::{answer::Answer, keys::DerivedKey, store::StoreError};
+use crate::{
+    answer::Answer,
+    audit::{AuditSink, NoAudit},
+    clock::{Clock, SystemClock},
+    keys::DerivedKey,
+    memory::MemoryRateStore,
+    store::StoreError,
+};
 
+mod ask;
 #[cfg(test)]
 mod tests;
 
-/// Decides over several limits at once, against one store; cloning is a counter.
+/// Decides over several limits at once, against one store; cloning is cheap.
+///
+/// A store that answers at once is simply asked. Round a store that has to be waited for there is
+/// a deadline, a breaker that stops asking a dead one, and a memory of what it has just refused.
 ///
 /// See the [module docs](super) for an example.
 #[derive(Clone)]
@@ -21,62 +35,49 @@ mod tests;
 pub struct Limiter {
     store: Arc<dyn RateStore>,
     key: DerivedKey,
+    clock: Arc<dyn Clock>,
+    audit: Arc<dyn AuditSink>,
+    settings: Settings,
+    shared: Arc<Shared>,
+}
+
+/// What a limiter does when its store cannot be reached, or misses the deadline.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OnStoreFailure {
+    /// Lets everything through. Not for a limit that protects a password or a secret.
+    Admit,
+    /// Decides in this process alone, starting empty, each node with its share
+    /// ([`Limiter::with_expected_nodes`]).
+    #[default]
+    LocalFallback,
+    /// Answers with the error: a gate says 503.
+    Reject,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    deadline: Duration,
     failure_cap: u32,
     failure_ttl: Duration,
+    memo_cap: Duration,
+    nodes: u32,
+    on_failure: OnStoreFailure,
 }
 
-/// What a decision came to.
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // a box would be an allocation for every admitted request
-#[must_use = "a refused request must not go on"]
-pub enum Outcome {
-    /// Every limit was charged.
-    Admitted(Reservation),
-    /// At least one limit refused, and nothing was charged.
-    Refused {
-        /// Until the same charges would be admitted, if nobody else is charged before.
-        retry_after: Duration,
-        /// Where each limit stands, in the order of the charges.
-        states: Few<LimitState>,
-    },
+/// What the clones of a limiter have in common.
+struct Shared {
+    breaker: Breaker,
+    fallback: MemoryRateStore,
+    memo: DenyMemo,
 }
 
-/// Charges that were made, and may be given back once.
-///
-/// Dropping it keeps them: a lost refund restricts, it never admits.
-#[derive(Debug)]
-#[must_use = "dropping a reservation keeps its charges"]
-pub struct Reservation {
-    takes: Few<Take>,
-    states: Few<LimitState>,
-}
-
-impl Reservation {
-    /// Where each limit stands, in the order of the charges; empty when no store was asked.
-    pub fn states(&self) -> &[LimitState] {
-        &self.states
-    }
-
-    /// Leaves out of a refund every charge for which `give_back` says no; it gets the index.
-    pub fn retain(&mut self, mut give_back: impl FnMut(usize) -> bool) {
-        let kept = |index: &usize| give_back(*index);
-        let indices: Few<usize> = (0..self.takes.len()).filter(kept).collect();
-        self.takes = indices.iter().map(|&index| self.takes[index]).collect();
-        self.states = indices.iter().map(|&index| self.states[index]).collect();
-    }
-
-    fn into_refunds(self) -> Few<Refund> {
-        let Self { takes, states } = self;
-        let charged = takes.iter().zip(states.iter());
-        charged
-            .filter(|(_, state)| !state.refused)
-            .map(|(take, state)| Refund {
-                key: take.key,
-                quota: take.quota,
-                cost: take.cost,
-                mark: state.mark,
-            })
-            .collect()
+impl Shared {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            breaker: Breaker::default(),
+            fallback: MemoryRateStore::new(clock),
+            memo: DenyMemo::default(),
+        }
     }
 }
 
@@ -88,15 +89,72 @@ impl Limiter {
     /// How long a failure counter is kept after its last failure.
     pub const FAILURE_TTL: Duration = Duration::from_secs(400 * 24 * 3600);
 
+    /// How long a store may take unless configured.
+    pub const DEADLINE: Duration = Duration::from_millis(50);
+
+    /// How long a refusal is remembered at most unless configured.
+    pub const MEMO_CAP: Duration = Duration::from_secs(1);
+
     /// A limiter over `store`, whose keys are hashed under `key`
     /// ([`Purpose::Limiter`](crate::keys::Purpose::Limiter)).
     pub fn new(store: Arc<dyn RateStore>, key: DerivedKey) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Self {
             store,
             key,
-            failure_cap: Self::MAX_FAILURES,
-            failure_ttl: Self::FAILURE_TTL,
+            shared: Arc::new(Shared::new(clock.clone())),
+            clock,
+            audit: Arc::new(NoAudit),
+            settings: Settings {
+                deadline: Self::DEADLINE,
+                failure_cap: Self::MAX_FAILURES,
+                failure_ttl: Self::FAILURE_TTL,
+                memo_cap: Self::MEMO_CAP,
+                nodes: 1,
+                on_failure: OnStoreFailure::default(),
+            },
         }
+    }
+
+    /// Measures the deadline, the breaker and the local fallback by `clock`; limits themselves are
+    /// measured by the store.
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(clock.clone())),
+            clock,
+            ..self
+        }
+    }
+
+    /// Reports to `audit` when the store stops answering.
+    pub fn with_audit(self, audit: Arc<dyn AuditSink>) -> Self {
+        Self { audit, ..self }
+    }
+
+    /// What happens when the store cannot decide.
+    pub fn with_on_store_failure(mut self, on_failure: OnStoreFailure) -> Self {
+        self.settings.on_failure = on_failure;
+        self
+    }
+
+    /// How many processes share the store: on their own, each admits its part of every quota.
+    pub fn with_expected_nodes(mut self, nodes: u32) -> Self {
+        self.settings.nodes = nodes;
+        self
+    }
+
+    /// How long the store may take for a decision, the wait for a connection included.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = deadline;
+        self
+    }
+
+    /// How long a refusal of a remote store is remembered at most; zero turns that off.
+    ///
+    /// A refund on another node is noticed that much later.
+    pub fn with_memo_cap(mut self, cap: Duration) -> Self {
+        self.settings.memo_cap = cap;
+        self
     }
 
     /// Counts at most `cap` consecutive failures.
@@ -104,19 +162,17 @@ impl Limiter {
     /// # Errors
     ///
     /// [`QuotaError`] unless `cap` lies between 1 and [`MAX_FAILURES`](Self::MAX_FAILURES).
-    pub fn with_failure_cap(self, cap: u32) -> Result<Self, QuotaError> {
+    pub fn with_failure_cap(mut self, cap: u32) -> Result<Self, QuotaError> {
         if cap == 0 || cap > Self::MAX_FAILURES {
             return Err(QuotaError::failure_cap(cap));
         }
-        Ok(Self {
-            failure_cap: cap,
-            ..self
-        })
+        self.settings.failure_cap = cap;
+        Ok(self)
     }
 
     /// The cap on consecutive failures.
     pub const fn failure_cap(&self) -> u32 {
-        self.failure_cap
+        self.settings.failure_cap
     }
 
     /// Charges all of `charges`, or none when one refuses.
@@ -129,19 +185,24 @@ impl Limiter {
             Err(error) => return Answer::now(Err(error)),
         };
         if takes.is_empty() {
-            return Answer::now(Ok(outcome(&takes, &Taken::admitting())));
+            return Answer::now(Ok(Outcome::uncharged()));
         }
-        let answer = self.store.take(&takes);
-        answer.map(move |taken| taken.map(|taken| outcome(&takes, &taken)))
+        self.decide(&takes)
     }
 
     /// Gives back what is still undrained of `reservation`; best effort.
     pub fn refund(&self, reservation: Reservation) -> Answer<Result<(), StoreError>> {
-        let refunds = reservation.into_refunds();
+        let (refunds, made_by) = reservation.into_refunds();
         if refunds.is_empty() {
             return Answer::now(Ok(()));
         }
-        self.store.refund(&refunds)
+        if made_by == MadeBy::Fallback {
+            return self.shared.fallback.refund(&refunds);
+        }
+        for refund in refunds.iter() {
+            self.shared.memo.forget(&refund.key);
+        }
+        self.ask(|store| store.refund(&refunds))
     }
 
     /// Forgets all that was charged to `charges`, whoever was charged: after a successful login,
@@ -150,15 +211,21 @@ impl Limiter {
         match self.takes(charges) {
             Ok(takes) => {
                 let keys: Few<RateKey> = takes.iter().map(|take| take.key).collect();
-                self.store.clear(&keys)
+                self.clear_keys(&keys)
             }
             Err(error) => Answer::now(Err(error)),
         }
     }
 
     /// How many failures in a row are counted for `key`.
+    ///
+    /// # Security
+    ///
+    /// The counter has no fallback: whoever cannot read it does not know that the cap is not
+    /// reached, and refuses.
     pub fn failures(&self, key: &[&[u8]]) -> Answer<Result<u32, StoreError>> {
-        self.store.failures(&self.hash(b"failures", b"n", key))
+        let key = self.hash(b"failures", b"n", key);
+        self.ask(|store| store.failures(&key))
     }
 
     /// Counts one failure for `key`, unless [`failure_cap`](Self::failure_cap) is reached.
@@ -167,13 +234,26 @@ impl Limiter {
     /// [`clear_failures`](Self::clear_failures) when it succeeds.
     pub fn record_failure(&self, key: &[&[u8]]) -> Answer<Result<Counted, StoreError>> {
         let key = self.hash(b"failures", b"n", key);
-        self.store
-            .record_failure(&key, self.failure_cap, self.failure_ttl)
+        let Settings {
+            failure_cap: cap,
+            failure_ttl: ttl,
+            ..
+        } = self.settings;
+        self.ask(|store| store.record_failure(&key, cap, ttl))
     }
 
     /// Sets the counter of `key` back to zero.
     pub fn clear_failures(&self, key: &[&[u8]]) -> Answer<Result<(), StoreError>> {
-        self.store.clear(&[self.hash(b"failures", b"n", key)])
+        self.clear_keys(&[self.hash(b"failures", b"n", key)])
+    }
+
+    fn clear_keys(&self, keys: &[RateKey]) -> Answer<Result<(), StoreError>> {
+        for key in keys {
+            self.shared.memo.forget(key);
+        }
+        // The stand-in answers at once; what it held of these keys is gone too.
+        drop(self.shared.fallback.clear(keys));
+        self.ask(|store| store.clear(keys))
     }
 
     fn takes(&self, charges: &[Charge<'_>]) -> Result<Few<Take>, StoreError> {
@@ -222,29 +302,5 @@ impl fmt::Debug for Limiter {
         f.debug_struct("Limiter")
             .field("store", &self.store)
             .finish_non_exhaustive()
-    }
-}
-
-impl Taken {
-    /// Admits without having asked anyone.
-    fn admitting() -> Self {
-        Self {
-            admitted: true,
-            ..Self::default()
-        }
-    }
-}
-
-fn outcome(takes: &Few<Take>, verdict: &Taken) -> Outcome {
-    if verdict.admitted {
-        Outcome::Admitted(Reservation {
-            takes: *takes,
-            states: verdict.states,
-        })
-    } else {
-        Outcome::Refused {
-            retry_after: verdict.retry_after(takes),
-            states: verdict.states,
-        }
     }
 }

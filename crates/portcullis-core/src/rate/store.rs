@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use super::{few::Few, quota::Quota};
+use super::{
+    few::Few,
+    quota::{Quota, QuotaKind},
+};
 use crate::{answer::Answer, clock::Timestamp, store::StoreError};
 
 /// A 128-bit keyed hash that names one counted thing under one limit. Holds nothing personal.
@@ -47,6 +50,23 @@ pub struct LimitState {
     pub reset_after: Duration,
     /// Names the charge for a refund: the arrival time it led to, or its stamp in the log.
     pub mark: Timestamp,
+}
+
+impl LimitState {
+    /// Until more can be charged than now; zero when nothing is charged.
+    ///
+    /// For an exact log this is when all of it is free again: a store does not tell the rest.
+    pub fn next_after(&self, quota: Quota) -> Duration {
+        let ahead = super::micros(self.reset_after);
+        match quota.kind() {
+            QuotaKind::Gcra => {
+                let spare = quota.tolerance().saturating_sub(ahead);
+                let part = quota.unit() - spare % quota.unit();
+                Duration::from_micros(part.min(ahead))
+            }
+            QuotaKind::Log => self.reset_after,
+        }
+    }
 }
 
 /// The verdict over all limits of a decision.

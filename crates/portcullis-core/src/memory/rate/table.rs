@@ -14,9 +14,6 @@ use crate::{
 /// dropped faster than new ones can come.
 const SWEEP: usize = 8;
 
-/// How many more are looked at when there is no room.
-const SWEEP_FULL: usize = 8;
-
 /// The entries of one shard.
 #[derive(Default)]
 pub(super) struct Table {
@@ -53,15 +50,12 @@ impl Table {
 
     /// Sweeps a few entries, and says whether one more fits below `capacity`.
     pub(super) fn make_room(&mut self, capacity: usize, now: Timestamp) -> bool {
-        self.sweep(SWEEP, now);
-        if self.entries.len() >= capacity {
-            self.sweep(SWEEP_FULL, now);
-        }
+        self.sweep(now);
         self.entries.len() < capacity
     }
 
-    fn sweep(&mut self, most: usize, now: Timestamp) {
-        for _ in 0..most.min(self.queue.len()) {
+    fn sweep(&mut self, now: Timestamp) {
+        for _ in 0..SWEEP.min(self.queue.len()) {
             let Some(key) = self.queue.pop_front() else {
                 return;
             };

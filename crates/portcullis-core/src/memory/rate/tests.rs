@@ -88,16 +88,16 @@ fn a_full_store_refuses_new_keys_and_serves_known_ones() {
 #[test]
 fn drained_entries_make_room_for_new_ones() {
     let clock = Hands::new();
-    let store = MemoryRateStore::new(clock.shared()).with_capacity(640);
+    let store = MemoryRateStore::new(clock.shared()).with_capacity(2_048);
     let quota = Quota::per_second(1).unwrap();
-    for round in 0..20_u64 {
+    for round in 0..40_u64 {
         for number in 0..200 {
             let verdict = now(store.take(&[take(round * 1_000 + number, quota)])).unwrap();
             assert!(verdict.admitted, "round {round}, key {number}");
         }
         clock.advance(Duration::from_secs(1));
     }
-    assert!(store.entries() <= 640);
+    assert!(store.entries() <= 2_048);
 }
 
 #[test]

@@ -1,4 +1,7 @@
 use super::*;
+
+mod remote;
+
 use crate::{
     Secret,
     keys::Purpose,
