@@ -6,15 +6,25 @@
 //!
 //! | presented | when | verdict | the client gets |
 //! |---|---|---|---|
-//! | current | its window closed | [`Rotated`](GrantKind::Rotated) | a new generation |
-//! | current | up to two overlaps after the window opened | [`Same`](GrantKind::Same) | an access token |
-//! | parent | up to one overlap after the window opened | [`Replay`](GrantKind::Replay) | the same successor |
-//! | parent | later, once per budget, successor unseen | [`Lost`](GrantKind::Lost) | the same successor |
-//! | newer than the store knows | after a failover | [`Ahead`](GrantKind::Ahead) | an access token |
-//! | anything older | | [`Reuse`](Refusal::Reuse) | 401, and the family ends |
-//! | any, family ended | | [`Revoked`](Refusal::Revoked) | 401 |
-//! | any, past the absolute end | | [`Expired`](Refusal::Expired) | 401 |
-//! | any, no such family | | [`Unknown`](Refusal::Unknown) | 401 |
+//! | current | its window closed | [`Rotated`] | a new generation |
+//! | current | up to two overlaps after the window opened | [`Same`] | an access token |
+//! | parent | up to one overlap after the window opened | [`Replay`] | the same successor |
+//! | parent | later, once per budget, successor unseen | [`Lost`] | the same successor |
+//! | newer than the store knows | after a failover | [`Ahead`] | an access token |
+//! | anything older | | [`Reuse`] | 401, and the family ends |
+//! | any, family ended | | [`Revoked`] | 401 |
+//! | any, past the absolute end | | [`Expired`] | 401 |
+//! | any, no such family | | [`Unknown`] | 401 |
+//!
+//! [`Ahead`]: GrantKind::Ahead
+//! [`Expired`]: Refusal::Expired
+//! [`Lost`]: GrantKind::Lost
+//! [`Replay`]: GrantKind::Replay
+//! [`Reuse`]: Refusal::Reuse
+//! [`Revoked`]: Refusal::Revoked
+//! [`Rotated`]: GrantKind::Rotated
+//! [`Same`]: GrantKind::Same
+//! [`Unknown`]: Refusal::Unknown
 //!
 //! The window is the last one opened: by a rotation, or by forgiving a lost response.
 //!

@@ -5,7 +5,8 @@
 //!
 //! | rule | source |
 //! |---|---|
-//! | `__Host-` wants https, `Secure`, `Path=/`, no `Domain`; `__Secure-` wants https, `Secure` | RFC 6265bis §4.1.3 |
+//! | `__Host-` wants https, `Secure`, `Path=/` and no `Domain` | RFC 6265bis §4.1.3.2 |
+//! | `__Secure-` wants https and `Secure` | RFC 6265bis §4.1.3.1 |
 //! | `Secure` is taken from and sent to https alone, unless loopback is trusted | §5.8.3 |
 //! | `SameSite=None` wants `Secure`; otherwise `SameSite` is recorded, not enforced | §5.7 |
 //! | plain http never replaces or shadows a `Secure` cookie | §5.7 |

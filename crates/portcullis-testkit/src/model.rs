@@ -323,6 +323,13 @@ impl Model {
         ended || cut || denied.is_some_and(|until| now < *until)
     }
 
+    /// Whether the family has come to an end of its own: idle for too long, or at its absolute end.
+    pub fn is_gone(&self, subject: &str, sid: &str, now: Timestamp) -> bool {
+        self.families
+            .get(&key(subject, sid))
+            .is_none_or(|family| family.is_gone(now))
+    }
+
     /// Whether something ends between `from` and `to`: what a clock that goes back would undo.
     pub fn ends_between(&self, from: Timestamp, to: Timestamp) -> bool {
         let families = self.families.values().flat_map(|family| {

@@ -28,7 +28,7 @@ mod tests;
 /// Every answer is there at once, every method is one atomic step, and a revocation wakes its
 /// watchers before it answers. Nothing survives the process; so that a restart cannot revive a
 /// session that was logged out, access tokens of a session that began before the store was made
-/// are refused, unless the store itself adopted that session.
+/// are refused, unless the store itself adopted that session and it lives.
 ///
 /// # Bounds
 ///
@@ -37,10 +37,18 @@ mod tests;
 ///
 /// | kept | bound | when full |
 /// |---|---|---|
-/// | families, living or ended | [`with_max_families`](Self::with_max_families) | login and adoption answer with an error |
-/// | denied and blacklisted ids, cuts of all the user's sessions, tombstones of unknown families | [`with_max_marks`](Self::with_max_marks) | the revocation answers with an error |
-/// | watches | [`with_max_watches`](Self::with_max_watches) | a further watch ends at once |
-/// | ended families of one user | four times the policy's `max_families` | the next login drops those past their use |
+/// | families, living or ended | [`with_max_families`] | login and adoption are errors |
+/// | marks: other revocations | [`with_max_marks`] | the revocation is an error |
+/// | watches | [`with_max_watches`] | a further watch ends at once |
+/// | a user's ended families | four times the policy's `max_families` | the useless go |
+///
+/// Marks are denied and blacklisted ids, cuts of all the user's sessions, and tombstones of
+/// families that were not known. Ending a known family needs no room. An ended family is useless
+/// once its access tokens have expired: what it refused is then refused as unknown.
+///
+/// [`with_max_families`]: Self::with_max_families
+/// [`with_max_marks`]: Self::with_max_marks
+/// [`with_max_watches`]: Self::with_max_watches
 ///
 /// # Security
 ///

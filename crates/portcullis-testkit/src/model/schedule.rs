@@ -47,6 +47,8 @@ struct Run<'h, H> {
     policy: RotationPolicy,
     model: Model,
     draw: Draw,
+    /// When the store was made, or soon after.
+    start: Timestamp,
     sessions: Vec<Session>,
     access: Vec<Access>,
     /// What has happened, for the message of a failure.
@@ -76,6 +78,7 @@ pub async fn run_schedule(
         policy,
         model: Model::new(policy),
         draw: Draw(seed),
+        start: harness.now(),
         sessions: Vec::new(),
         access: Vec::new(),
         told: Vec::new(),

@@ -64,6 +64,9 @@ impl<H: Harness> Run<'_, H> {
                 session_started: Some(token.created),
             };
             let revoked = self.harness.revocations().is_revoked(&facts).await;
+            if token.created < self.start && self.model.is_gone(token.subject, &token.sid, now) {
+                continue; // a store may refuse what is older than itself and idled out
+            }
             let family = (token.sid.as_str(), token.created);
             let expected = self
                 .model
