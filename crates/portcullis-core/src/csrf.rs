@@ -54,6 +54,7 @@
 mod check;
 mod explanation;
 mod field;
+mod form;
 mod policy;
 mod proof;
 mod rejection;
@@ -65,6 +66,7 @@ mod trusted;
 pub use check::CsrfPass;
 pub use explanation::CsrfExplanation;
 pub use field::CsrfFormField;
+pub use form::CsrfFormType;
 pub use policy::{CsrfBinding, CsrfPolicy, SessionRef};
 pub use rejection::CsrfRejection;
 pub use token::CsrfToken;

@@ -68,7 +68,7 @@
 //!
 //! # Django
 //!
-//! `SecurityMiddleware`, `XFrameOptionsMiddleware` and, of Django 6, `ContentSecurityPolicyMiddleware`:
+//! `SecurityMiddleware`, `XFrameOptionsMiddleware` and Django 6 `ContentSecurityPolicyMiddleware`:
 //! [`HeaderPolicy::django`].
 
 use std::{

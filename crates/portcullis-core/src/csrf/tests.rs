@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod defects;
+mod forms;
 mod properties;
 mod sessions;
 
