@@ -1,0 +1,308 @@
+//! What the services of one layer share: rules to charges, outcome to response.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use portcullis_core::{
+    Answer, Rejection,
+    audit::{AuditEvent, AuditKind, AuditSink},
+    client::ClientPolicy,
+    clock::Clock,
+    rate::{Charge, Few, LimitState, Limiter, MAX_CHARGES, Outcome, Reservation},
+    respond::{RequestView, SharedRespond},
+    store::StoreError,
+};
+
+use super::{
+    fields::{Fields, whole_secs},
+    rule::{Key, RateRule, lenient},
+};
+
+/// Whether a request was a failed attempt, for rules that count failures only.
+///
+/// A handler that knows better than the status (a login form sent back with 200) puts it into the
+/// response's extensions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attempt {
+    /// The charge stays.
+    Failed,
+    /// The charge is given back.
+    Succeeded,
+}
+
+/// Says, among the extensions of a 503, that the server does not tell its services who the peer
+/// is, so that a limit by address can count nobody.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MissingPeerAddr;
+
+impl fmt::Display for MissingPeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a limit by address, but the request has no address: insert \
+             `portcullis::core::client::PeerAddr`, or use `ClientPolicy::with_peer_from`",
+        )
+    }
+}
+
+impl std::error::Error for MissingPeerAddr {}
+
+type Classify = dyn Fn(StatusCode, &HeaderMap) -> Attempt + Send + Sync;
+
+/// The answer of the limiter.
+pub(super) type Check = Answer<Result<Outcome, StoreError>>;
+
+/// The rules that a request was charged under, and the place of each.
+pub(super) type Matched = Few<(u8, u8)>;
+
+#[derive(Clone)]
+pub(super) struct Audit {
+    pub(super) sink: Arc<dyn AuditSink>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone)]
+pub(super) struct Shared {
+    limiter: Limiter,
+    client: ClientPolicy,
+    pub(super) rules: Vec<RateRule>,
+    pub(super) respond: SharedRespond,
+    pub(super) classify: Arc<Classify>,
+    pub(super) sends_fields: bool,
+    pub(super) audit: Option<Audit>,
+    unavailable: Arc<AtomicU32>,
+}
+
+/// What an outcome means for the request.
+pub(super) enum Settled {
+    /// Call the inner service, and do what is left to do afterwards.
+    Call(Option<Box<After>>),
+    /// Answer with the refusal.
+    Refuse(Response<Bytes>),
+}
+
+/// What is left to do when the response is there. Boxed: most layers have nothing to do.
+#[derive(Debug)]
+pub(super) struct After {
+    shared: Arc<Shared>,
+    fields: Option<Fields>,
+    reservation: Option<Reservation>,
+}
+
+impl Shared {
+    pub(super) fn new(limiter: Limiter, client: ClientPolicy) -> Self {
+        Self {
+            limiter,
+            client,
+            rules: Vec::new(),
+            respond: SharedRespond::default(),
+            classify: Arc::new(by_status),
+            sends_fields: false,
+            audit: None,
+            unavailable: Arc::default(),
+        }
+    }
+
+    /// Asks the limiter for every limit that applies to `request`. Allocates nothing for a memory
+    /// store and a path without odd bytes.
+    pub(super) fn reserve(
+        &self,
+        request: &RequestView<'_>,
+    ) -> Result<(Check, Matched), MissingPeerAddr> {
+        let path = lenient(request.uri.path());
+        let address = self.client.client(request).address;
+        let mut matched = Matched::default();
+        let mut keys: [Option<Key<'_>>; MAX_CHARGES] = [const { None }; MAX_CHARGES];
+        for (index, rule) in (0_u8..).zip(&self.rules) {
+            let Some(place) = rule.place(request.method, &path) else {
+                continue;
+            };
+            if let Some(key) = rule.key(request, address)? {
+                keys[matched.len()] = Some(key);
+                let place = u8::try_from(place).unwrap_or(u8::MAX);
+                let pushed = matched.push((index, place));
+                debug_assert!(pushed.is_ok(), "there are no more rules than charges");
+            }
+        }
+        let parts = keys.each_ref().map(|key| key.as_ref().map(Key::parts));
+        let mut charges = matched.iter().zip(&parts).filter_map(|(place, parts)| {
+            let parts = parts.as_ref()?;
+            Some(Charge::new(self.limit(*place), parts))
+        });
+        let Some(first) = charges.next() else {
+            return Ok((self.limiter.reserve(&[]), matched));
+        };
+        let filled: [Charge<'_>; MAX_CHARGES] = {
+            let mut filled = [first; MAX_CHARGES];
+            for (slot, charge) in filled[1..].iter_mut().zip(charges) {
+                *slot = charge;
+            }
+            filled
+        };
+        Ok((self.limiter.reserve(&filled[..matched.len()]), matched))
+    }
+
+    fn limit(&self, (rule, place): (u8, u8)) -> &portcullis_core::rate::Limit {
+        self.rules[usize::from(rule)].limit(usize::from(place))
+    }
+
+    /// What `outcome` means for the request.
+    pub(super) fn settle(
+        self: &Arc<Self>,
+        matched: &Matched,
+        outcome: Result<Outcome, StoreError>,
+        request: &RequestView<'_>,
+    ) -> Settled {
+        match outcome {
+            Ok(Outcome::Admitted(reservation)) => {
+                self.report_shadows(matched, reservation.states(), request);
+                Settled::Call(self.after(matched, reservation))
+            }
+            Ok(Outcome::Refused {
+                retry_after,
+                states,
+            }) => {
+                let rejection = Rejection::RateLimited {
+                    retry_after_secs: whole_secs(retry_after),
+                };
+                let mut response = self.respond.refuse(rejection, request);
+                if let Some(fields) = self.fields(matched, &states) {
+                    fields.append(response.headers_mut());
+                }
+                self.report(request, || self.refusers(matched, &states));
+                Settled::Refuse(response)
+            }
+            Err(error) => {
+                self.report(request, || error.to_string());
+                Settled::Refuse(self.refuse_unavailable(request))
+            }
+        }
+    }
+
+    /// The refusal of a request whose peer the server did not name.
+    pub(super) fn refuse_missing(
+        &self,
+        missing: MissingPeerAddr,
+        request: &RequestView<'_>,
+    ) -> Response<Bytes> {
+        #[cfg(feature = "tracing")]
+        tracing::error!("{missing}");
+        self.report(request, || missing.to_string());
+        let mut response = self.refuse_unavailable(request);
+        response.extensions_mut().insert(missing);
+        response
+    }
+
+    /// 503, its `Retry-After` spread over 1 to 5 s so that not all come back at once.
+    fn refuse_unavailable(&self, request: &RequestView<'_>) -> Response<Bytes> {
+        let turn = self.unavailable.fetch_add(1, Ordering::Relaxed);
+        let rejection = Rejection::Unavailable {
+            retry_after_secs: 1 + turn % 5,
+        };
+        self.respond.refuse(rejection, request)
+    }
+
+    fn after(self: &Arc<Self>, matched: &Matched, reservation: Reservation) -> Option<Box<After>> {
+        let fails_only = |index: usize| {
+            let place: Option<&(u8, u8)> = matched.get(index);
+            place.is_some_and(|&(rule, _)| self.rules[usize::from(rule)].counts_failures_only())
+        };
+        let refunds = (0..matched.len()).any(fails_only);
+        if !refunds && !self.sends_fields {
+            return None;
+        }
+        let fields = self.fields(matched, reservation.states());
+        let reservation = refunds.then(|| {
+            let mut reservation = reservation;
+            reservation.retain(fails_only);
+            reservation
+        });
+        Some(Box::new(After {
+            shared: self.clone(),
+            fields,
+            reservation,
+        }))
+    }
+
+    fn fields(&self, matched: &Matched, states: &[LimitState]) -> Option<Fields> {
+        let limits = matched.iter().map(|&place| self.limit(place));
+        self.sends_fields
+            .then(|| Fields::render(limits.zip(states)))?
+    }
+
+    fn refusers(&self, matched: &Matched, states: &[LimitState]) -> String {
+        let refusing = matched
+            .iter()
+            .zip(states)
+            .filter(|(_, state)| state.refused);
+        let names = refusing.map(|(&place, _)| self.limit(place).name());
+        let names: Vec<&str> = names.collect();
+        if names.is_empty() {
+            "rate limit, as refused before".into()
+        } else {
+            format!("rate limit: {}", names.join(", "))
+        }
+    }
+
+    fn report_shadows(&self, matched: &Matched, states: &[LimitState], request: &RequestView<'_>) {
+        if states.iter().any(|state| state.refused) {
+            self.report(request, || {
+                format!("shadow {}", self.refusers(matched, states))
+            });
+        }
+    }
+
+    fn report(&self, request: &RequestView<'_>, reason: impl FnOnce() -> String) {
+        if let Some(audit) = &self.audit {
+            let event = AuditEvent::new(AuditKind::Refused, audit.clock.now());
+            let address = self.client.client(request).address;
+            audit
+                .sink
+                .record(event.with_address(address).with_reason(reason()));
+        }
+    }
+}
+
+impl After {
+    /// Finishes `response`; gives an answer to wait for when a refund is under way.
+    pub(super) fn finish<B>(
+        self,
+        response: &mut Response<B>,
+    ) -> Option<Answer<Result<(), StoreError>>> {
+        // On a redirect the field would speak of the wrong resource.
+        if let Some(fields) = self.fields.filter(|_| !response.status().is_redirection()) {
+            fields.append(response.headers_mut());
+        }
+        let told = response.extensions().get::<Attempt>().copied();
+        let attempt =
+            told.unwrap_or_else(|| (self.shared.classify)(response.status(), response.headers()));
+        let reservation = self.reservation.filter(|_| attempt == Attempt::Succeeded)?;
+        self.shared.limiter.refund(reservation).into_now().err()
+    }
+}
+
+/// 2xx and 3xx are successes, but for a gRPC status that says otherwise.
+fn by_status(status: StatusCode, headers: &HeaderMap) -> Attempt {
+    let grpc_failed = headers.get("grpc-status").is_some_and(|code| code != "0");
+    if (status.is_success() || status.is_redirection()) && !grpc_failed {
+        Attempt::Succeeded
+    } else {
+        Attempt::Failed
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("limiter", &self.limiter)
+            .field("client", &self.client)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
