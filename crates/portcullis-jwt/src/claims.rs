@@ -51,11 +51,11 @@ impl SessionClaims {
     }
 }
 
-/// The claims that every token has.
+/// The claims that every token has. Cloning is three counters.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Claims {
     pub(crate) subject: Arc<str>,
-    pub(crate) jti: Box<str>,
+    pub(crate) jti: Arc<str>,
     pub(crate) issued: Option<Timestamp>,
     pub(crate) expires: Timestamp,
     pub(crate) session: Option<SessionClaims>,

@@ -31,6 +31,9 @@ mod config;
 mod extras;
 mod payload;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::ReaderConfigError;
 pub(crate) use config::subject_claim;
 pub(crate) use payload::is_id;

@@ -1,4 +1,7 @@
 //! The body of every gate: the inner service's, or the bytes of a refusal.
+//!
+//! The inner body may be watched: it then ends when the session of its request does, whatever the
+//! handler still has to say.
 
 use std::{
     pin::Pin,
@@ -8,6 +11,14 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+
+mod stream_watch;
+#[cfg(test)]
+mod tests;
+
+use stream_watch::StreamWatch;
+#[cfg(feature = "jwt")]
+pub(crate) use stream_watch::{Last, StreamWatch as Watch};
 
 pin_project! {
     /// The body of a response that went through a gate.
@@ -40,9 +51,11 @@ pin_project! {
 pin_project! {
     #[derive(Debug)]
     #[project = KindProj]
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code))] // only a session can be watched
     enum Kind<B> {
         Inner { #[pin] body: B },
         Refusal { bytes: Option<Bytes> },
+        Watched { #[pin] body: Option<B>, watch: Box<StreamWatch> },
     }
 }
 
@@ -63,6 +76,17 @@ impl<B> Guarded<B> {
         }
     }
 
+    /// The inner service's body, ended by `watch`.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn watched(body: B, watch: StreamWatch) -> Self {
+        Self {
+            kind: Kind::Watched {
+                body: Some(body),
+                watch: Box::new(watch),
+            },
+        }
+    }
+
     /// Whether a gate refused, so that the inner service was never called.
     pub fn is_refusal(&self) -> bool {
         matches!(self.kind, Kind::Refusal { .. })
@@ -76,6 +100,27 @@ impl<B> Guarded<Guarded<B>> {
             Kind::Inner { body } => body,
             Kind::Refusal { bytes } => Guarded {
                 kind: Kind::Refusal { bytes },
+            },
+            // Two watches, or a watched refusal of an inner gate: the outer session ends either.
+            Kind::Watched { body, watch } => match body.map(|inner| inner.kind) {
+                Some(Kind::Inner { body }) => Guarded {
+                    kind: Kind::Watched {
+                        body: Some(body),
+                        watch,
+                    },
+                },
+                Some(Kind::Watched { body, watch: inner }) => Guarded {
+                    kind: Kind::Watched {
+                        body,
+                        watch: Box::new(watch.or(*inner)),
+                    },
+                },
+                Some(Kind::Refusal { bytes }) => Guarded {
+                    kind: Kind::Refusal { bytes },
+                },
+                None => Guarded {
+                    kind: Kind::Refusal { bytes: None },
+                },
             },
         }
     }
@@ -98,6 +143,16 @@ where
             KindProj::Refusal { bytes } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes.into()))))
             }
+            KindProj::Watched { mut body, watch } => {
+                let Some(inner) = body.as_mut().as_pin_mut() else {
+                    return Poll::Ready(None);
+                };
+                if watch.poll_ended(cx) {
+                    body.set(None);
+                    return Poll::Ready(watch.last_frame().map(Ok));
+                }
+                inner.poll_frame(cx)
+            }
         }
     }
 
@@ -105,6 +160,7 @@ where
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
             Kind::Refusal { bytes } => bytes.is_none(),
+            Kind::Watched { body, .. } => body.as_ref().is_none_or(Body::is_end_stream),
         }
     }
 
@@ -114,6 +170,8 @@ where
             Kind::Refusal { bytes } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
+            // It may end before any length that the handler had in mind.
+            Kind::Watched { .. } => SizeHint::default(),
         }
     }
 }

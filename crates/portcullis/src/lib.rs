@@ -7,6 +7,9 @@
 pub mod allowed_hosts;
 pub mod csrf;
 pub mod csrf_form;
+#[cfg(all(feature = "axum", feature = "jwt"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "axum", feature = "jwt"))))]
+pub mod extract;
 mod gate;
 mod guarded;
 pub mod https_redirect;
@@ -15,6 +18,8 @@ pub mod jwt_cookie;
 pub mod rate_limit;
 #[cfg(feature = "jwt")]
 pub mod refresh;
+#[cfg(feature = "jwt")]
+pub mod require;
 pub mod security_headers;
 #[cfg(feature = "tokio")]
 pub mod tokio_clock;

@@ -1,0 +1,82 @@
+//! Holds what a handler learns of the sender.
+
+use std::{fmt, sync::Arc};
+
+use portcullis_core::{
+    clock::Timestamp,
+    identity::{Identity, Source},
+};
+use portcullis_jwt::{AccessClaims, claims::SessionClaims};
+
+/// The verified sender of a request, in its extensions. Cloning is a counter.
+///
+/// See the [module docs](super) for an example.
+pub struct Authenticated<C = ()> {
+    claims: Arc<AccessClaims<C>>,
+    source: Source,
+}
+
+impl<C> Authenticated<C> {
+    pub(super) const fn new(claims: Arc<AccessClaims<C>>, source: Source) -> Self {
+        Self { claims, source }
+    }
+
+    /// Everything that the token says.
+    pub fn claims(&self) -> &AccessClaims<C> {
+        &self.claims
+    }
+
+    /// The application's own claims.
+    pub fn custom(&self) -> &C {
+        self.claims.custom()
+    }
+
+    /// The user id.
+    pub fn subject(&self) -> &str {
+        self.claims.base().subject()
+    }
+
+    /// The session id, absent on tokens that Django issued.
+    pub fn sid(&self) -> Option<&str> {
+        self.claims.base().session().map(SessionClaims::sid)
+    }
+
+    /// When the token expires.
+    pub fn expires_at(&self) -> Timestamp {
+        self.claims.base().expires_at()
+    }
+
+    /// Where the token came from.
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The same, for layers that know nothing of tokens.
+    pub(super) fn identity(&self) -> Identity {
+        let base = self.claims.base();
+        Identity::new(
+            base.shared_subject(),
+            base.session().map(SessionClaims::shared_sid),
+            self.source,
+        )
+    }
+}
+
+impl<C> Clone for Authenticated<C> {
+    fn clone(&self) -> Self {
+        Self {
+            claims: self.claims.clone(),
+            source: self.source,
+        }
+    }
+}
+
+impl<C> fmt::Debug for Authenticated<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("subject", &self.subject())
+            .field("sid", &self.sid())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

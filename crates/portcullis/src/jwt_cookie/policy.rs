@@ -1,0 +1,306 @@
+//! Decides whom a request is from, without a service: what the tests and the future call.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, Request, header};
+use portcullis_core::{
+    Answer, Rejection,
+    clock::{Clock, SystemClock, Timestamp},
+    cookie::{self, CookieSpec},
+    identity::Source,
+    rejection::AuthReason,
+    store::{Revocations, StoreError, TokenFacts},
+};
+use portcullis_jwt::{CachedReader, Claims};
+use serde::de::DeserializeOwned;
+
+use super::{
+    authenticated::Authenticated,
+    credentials::{self, Presented},
+    stream::{SessionEnded, StreamGuard},
+};
+
+/// Seconds after which a request that the store could not decide is worth a retry.
+const RETRY_SECS: u32 = 1;
+
+/// Where a token is looked for, in the order in which it counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Sources {
+    /// The `Authorization` header alone; cookies are not looked at.
+    BearerOnly,
+    /// The header, then the cookie.
+    BearerThenCookie,
+    /// The cookie alone; `Authorization` is not looked at.
+    CookieOnly,
+    /// The cookie, then the header.
+    #[default]
+    CookieThenBearer,
+}
+
+/// Whether a request without a credential passes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Passes without identity. An invalid credential is refused all the same.
+    Optional,
+    /// Is refused.
+    #[default]
+    Required,
+}
+
+/// What an invalid cookie does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum InvalidCookie {
+    /// Refuses the request.
+    #[default]
+    Refuse,
+    /// Counts as absent when a Bearer token is there; alone, it refuses the request.
+    TryHeader,
+}
+
+/// Who is asked whether a verified token still counts.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// A store that answers from the memory of this process, and is told of revocations.
+    Local(Arc<dyn Revocations>),
+    /// Nobody: a token counts until it expires.
+    #[default]
+    None,
+    /// A store that is asked over the network on every request.
+    Remote(Arc<dyn Revocations>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) sources: Sources,
+    pub(super) mode: Mode,
+    pub(super) invalid_cookie: InvalidCookie,
+    pub(super) access_cookie: String,
+    pub(super) refresh_cookie: String,
+    pub(super) revocation: Revocation,
+    pub(super) guard: Option<StreamGuard>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) forward_tokens: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            sources: Sources::default(),
+            mode: Mode::default(),
+            invalid_cookie: InvalidCookie::default(),
+            access_cookie: "__Host-access_token".to_owned(),
+            refresh_cookie: "__Host-refresh_token".to_owned(),
+            revocation: Revocation::default(),
+            guard: None,
+            clock: Arc::new(SystemClock),
+            forward_tokens: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Whom the request is from; `None` for nobody, where that is allowed.
+    pub(super) fn authenticate<C: DeserializeOwned>(
+        &self,
+        reader: &CachedReader<C>,
+        headers: &HeaderMap,
+    ) -> Result<Option<Authenticated<C>>, Rejection> {
+        let cookie = if self.reads_cookie() {
+            credentials::from_cookie(headers, &self.access_cookie)
+        } else {
+            Presented::Missing
+        };
+        let header = if self.reads_header() {
+            credentials::from_header(headers)
+        } else {
+            Presented::Missing
+        };
+        let bearer = header != Presented::Missing;
+        self.decide(reader, cookie, header)
+            .map_err(|reason| Rejection::Authentication { reason, bearer })
+    }
+
+    fn decide<C: DeserializeOwned>(
+        &self,
+        reader: &CachedReader<C>,
+        cookie: Presented<'_>,
+        header: Presented<'_>,
+    ) -> Result<Option<Authenticated<C>>, AuthReason> {
+        if cookie == Presented::Missing && header == Presented::Missing {
+            return match self.mode {
+                Mode::Optional => Ok(None),
+                Mode::Required => Err(AuthReason::Missing),
+            };
+        }
+        let now = self.clock.now();
+        let by_header = read(reader, header, Source::Bearer, now)?;
+        let by_cookie = match read(reader, cookie, Source::Cookie, now) {
+            Err(AuthReason::Invalid(_))
+                if by_header.is_some() && self.invalid_cookie == InvalidCookie::TryHeader =>
+            {
+                None
+            }
+            other => other?,
+        };
+        match (by_cookie, by_header) {
+            (Some(cookie), Some(header)) if cookie.subject() != header.subject() => {
+                Err(AuthReason::SubjectMismatch)
+            }
+            (Some(_), Some(header)) if self.sources == Sources::BearerThenCookie => {
+                Ok(Some(header))
+            }
+            (cookie, header) => Ok(cookie.or(header)),
+        }
+    }
+
+    const fn reads_cookie(&self) -> bool {
+        !matches!(self.sources, Sources::BearerOnly)
+    }
+
+    const fn reads_header(&self) -> bool {
+        !matches!(self.sources, Sources::CookieOnly)
+    }
+
+    /// Asks whether the token is revoked.
+    pub(super) fn check_revoked(&self, claims: &Claims) -> Answer<Result<bool, StoreError>> {
+        match &self.revocation {
+            Revocation::Local(store) | Revocation::Remote(store) => {
+                store.is_revoked(&claims.facts())
+            }
+            Revocation::None => Answer::now(Ok(false)),
+        }
+    }
+
+    /// Prepares a request that passes: what was learned goes in, tokens go out.
+    pub(super) fn admit<Q, C: Send + Sync + 'static>(
+        &self,
+        request: &mut Request<Q>,
+        user: Option<Authenticated<C>>,
+    ) -> Option<SessionEnded> {
+        if !self.forward_tokens {
+            self.strip(request.headers_mut());
+        }
+        let user = user?;
+        let extensions = request.extensions_mut();
+        extensions.insert(user.identity());
+        let watch = self.session_ended(user.claims().base());
+        if let Some(watch) = &watch {
+            extensions.insert(watch.clone());
+        }
+        extensions.insert(user);
+        watch
+    }
+
+    fn strip(&self, headers: &mut HeaderMap) {
+        cookie::strip(headers, |name| {
+            name == self.refresh_cookie.as_bytes()
+                || self.reads_cookie() && name == self.access_cookie.as_bytes()
+        });
+        if self.reads_header() && credentials::from_header(headers) != Presented::Missing {
+            headers.remove(header::AUTHORIZATION);
+        }
+    }
+
+    fn session_ended(&self, claims: &Claims) -> Option<SessionEnded> {
+        let guard = self.guard?;
+        match &self.revocation {
+            Revocation::Local(store) => Some(SessionEnded::new(
+                claims.clone(),
+                guard,
+                store.clone(),
+                self.clock.clone(),
+            )),
+            Revocation::None | Revocation::Remote(_) => None,
+        }
+    }
+}
+
+fn read<C: DeserializeOwned>(
+    reader: &CachedReader<C>,
+    presented: Presented<'_>,
+    source: Source,
+    now: Timestamp,
+) -> Result<Option<Authenticated<C>>, AuthReason> {
+    match presented {
+        Presented::Ambiguous => Err(AuthReason::Ambiguous),
+        Presented::Malformed => Err(AuthReason::Invalid("bearer_malformed")),
+        Presented::Missing => Ok(None),
+        Presented::Token(token) => match reader.read(token, now) {
+            Ok(claims) => Ok(Some(Authenticated::new(claims, source))),
+            Err(refused) => Err(AuthReason::Invalid(refused.code())),
+        },
+    }
+}
+
+/// What the store's answer means for `user`.
+pub(super) fn revocation_verdict<C>(
+    answer: &Result<bool, StoreError>,
+    user: &Authenticated<C>,
+) -> Result<(), Rejection> {
+    match answer {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Rejection::Authentication {
+            reason: AuthReason::Revoked,
+            bearer: user.source() == Source::Bearer,
+        }),
+        Err(_) => Err(Rejection::Unavailable {
+            retry_after_secs: RETRY_SECS,
+        }),
+    }
+}
+
+/// Both names, if a browser would keep cookies called so.
+pub(super) fn cookie_names(
+    access: String,
+    refresh: String,
+) -> Result<(String, String), AuthConfigError> {
+    for name in [&access, &refresh] {
+        if let Err(error) = CookieSpec::new(name.as_str()) {
+            return Err(AuthConfigError(error.to_string()));
+        }
+    }
+    if access == refresh {
+        return Err(AuthConfigError(format!(
+            "access and refresh cookie are both called {access:?}: give them different names"
+        )));
+    }
+    Ok((access, refresh))
+}
+
+/// Whether streams can be ended by what `revocation` learns.
+pub(super) fn check_guardable(revocation: &Revocation) -> Result<(), AuthConfigError> {
+    let probe = TokenFacts {
+        subject: "",
+        session: None,
+        jti: "",
+        issued_at: Timestamp::MAX,
+        session_started: None,
+    };
+    match revocation {
+        Revocation::Local(store) if store.watch(&probe).is_some() => Ok(()),
+        Revocation::Local(_) => Err(AuthConfigError(
+            "guarding streams needs a revocation store that can watch a token; this one cannot"
+                .to_owned(),
+        )),
+        Revocation::None | Revocation::Remote(_) => Err(AuthConfigError(
+            "guarding streams needs Revocation::Local: nobody else hears of a logout in time"
+                .to_owned(),
+        )),
+    }
+}
+
+/// A setting of the layer that cannot work.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuthConfigError(String);
+
+impl fmt::Display for AuthConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AuthConfigError {}
