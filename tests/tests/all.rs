@@ -4,6 +4,7 @@
 
 mod any_body;
 mod bare_hyper;
+mod composed;
 mod dependencies;
 mod grpc;
 mod house_rules;

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use tower::{Layer, Service, ServiceExt as _};
 
 use crate::{
-    layers::{self, FOREIGN},
+    layers::{self, FOREIGN, HOST},
     support::body::{Bare, Hello},
 };
 
@@ -27,13 +27,36 @@ where
     (status, body.to_bytes())
 }
 
-#[tokio::test]
-async fn csrf_passes_and_refuses_any_body() {
-    let (status, body) = read(layers::csrf(), Request::get("/")).await;
-    assert_eq!((status, body.as_ref()), (200, b"hello".as_ref()));
+const HELLO: (u16, Bytes) = (200, Bytes::from_static(b"hello"));
 
-    let forged = Request::post("/").header("origin", FOREIGN);
-    let (status, body) = read(layers::csrf(), forged).await;
-    assert_eq!(status, 403);
-    assert!(body.starts_with(b"{"), "{body:?}");
+/// A request that every layer lets through.
+fn good() -> http::request::Builder {
+    Request::get("/").header("host", HOST)
+}
+
+#[tokio::test]
+async fn every_gate_passes_any_body() {
+    assert_eq!(read(layers::allowed_hosts(), good()).await, HELLO);
+    assert_eq!(read(layers::csrf(), good()).await, HELLO);
+    assert_eq!(read(layers::security_headers(), good()).await, HELLO);
+}
+
+#[tokio::test]
+async fn every_gate_refuses_whatever_the_body_is() {
+    let forged = || {
+        Request::post("/")
+            .header("host", HOST)
+            .header("origin", FOREIGN)
+    };
+    let (status, body) = read(layers::csrf(), forged()).await;
+    assert!(status == 403 && body.starts_with(b"{"), "{body:?}");
+
+    let (status, body) = read(layers::https_redirect(), forged()).await;
+    assert!(status == 403 && body.starts_with(b"{"), "{body:?}");
+    let (status, body) = read(layers::https_redirect(), good()).await;
+    assert!(status == 308 && body.is_empty(), "{body:?}");
+
+    let elsewhere = Request::get("/").header("host", "evil.example");
+    let (status, body) = read(layers::allowed_hosts(), elsewhere).await;
+    assert!(status == 400 && body.starts_with(b"{"), "{body:?}");
 }

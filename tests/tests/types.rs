@@ -1,6 +1,6 @@
 //! What every type that a user holds on to can be used for.
 
-use portcullis::{Guarded, csrf};
+use portcullis::{Guarded, allowed_hosts, csrf, https_redirect, security_headers};
 
 /// A handler can be shared between threads, moved while it is polled, and cloned for each
 /// connection.
@@ -12,12 +12,21 @@ type Future = std::future::Ready<Result<(), ()>>;
 
 #[test]
 fn every_layer_and_service_can_be_shared_and_cloned() {
+    shared::<allowed_hosts::AllowedHostsLayer>();
+    shared::<allowed_hosts::CheckHost<()>>();
     shared::<csrf::CsrfLayer>();
     shared::<csrf::Csrf<()>>();
+    shared::<csrf::CsrfExemptLayer>();
+    shared::<https_redirect::HttpsRedirectLayer>();
+    shared::<https_redirect::HttpsRedirect<()>>();
+    shared::<security_headers::SecurityHeadersLayer>();
+    shared::<security_headers::SecurityHeaders<()>>();
 }
 
 #[test]
 fn every_future_and_body_can_be_sent() {
+    sent::<allowed_hosts::ResponseFuture<Future, String>>();
     sent::<csrf::ResponseFuture<Future, String>>();
+    sent::<security_headers::ResponseFuture<Future>>();
     sent::<Guarded<String>>();
 }

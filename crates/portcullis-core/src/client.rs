@@ -246,7 +246,8 @@ impl ClientPolicy {
     /// use portcullis_core::{client::{ClientPolicy, PeerAddr}, respond::RequestView};
     ///
     /// let policy = ClientPolicy::direct();
-    /// let mut request = http::Request::builder().header("x-forwarded-for", "6.6.6.6").body(()).unwrap();
+    /// let request = http::Request::builder().header("x-forwarded-for", "6.6.6.6");
+    /// let mut request = request.body(()).unwrap();
     /// request.extensions_mut().insert(PeerAddr::from(([192, 0, 2, 7], 80)));
     /// let view = RequestView::of(&request);
     /// assert_eq!(policy.notice_ignored(&view).unwrap(), "x-forwarded-for");

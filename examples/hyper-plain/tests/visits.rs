@@ -26,6 +26,7 @@ impl Page {
         let service = protected(&format!("http://{address}"), &Secret::new([7; 32])).unwrap();
         tokio::spawn(serve(listener, service));
         let page = send(address, Request::get("/")).await;
+        assert_eq!(page.headers()["x-frame-options"], "DENY");
         let cookie = page.headers()["set-cookie"].to_str().unwrap();
         let text = String::from_utf8(page.body().to_vec()).unwrap();
         Self {

@@ -50,7 +50,8 @@ impl Source {
     /// Code made from text.
     pub const INSECURE_UNSAFE_EVAL: Self = Self(Kind::Keyword("'unsafe-eval'"));
 
-    /// A host, with scheme, port and path where wanted: `https://cdn.example/lib/`, `*.example.com`,
+    /// A host, with scheme, port and path where wanted: `https://cdn.example/lib/`,
+    /// `*.example.com`,
     /// `localhost:5173`.
     ///
     /// # Errors
