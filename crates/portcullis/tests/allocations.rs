@@ -73,7 +73,7 @@ where
 }
 
 fn policy() -> CsrfPolicy {
-    let key = DerivedKey::from_secret(Purpose::Csrf, &Secret::new([7; 32])).unwrap();
+    let key = DerivedKey::from_secret(Purpose::Csrf, &Secret::new([7; 32])).expect("32 bytes");
     CsrfPolicy::new(key)
 }
 
@@ -89,7 +89,7 @@ fn request(method: Method, token: &str) -> Request<()> {
         )
         .header("x-csrftoken", token)
         .body(())
-        .unwrap();
+        .expect("a request of valid parts");
     let identity = Identity::new("42".into(), Some("sid-1".into()), Source::Cookie);
     request.extensions_mut().insert(identity);
     request
