@@ -5,6 +5,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod allowed_hosts;
+pub mod csp_report;
 pub mod csrf;
 pub mod csrf_form;
 #[cfg(all(feature = "axum", feature = "jwt"))]
