@@ -51,8 +51,7 @@ impl Source {
     pub const INSECURE_UNSAFE_EVAL: Self = Self(Kind::Keyword("'unsafe-eval'"));
 
     /// A host, with scheme, port and path where wanted: `https://cdn.example/lib/`,
-    /// `*.example.com`,
-    /// `localhost:5173`.
+    /// `*.example.com`, `localhost:5173`.
     ///
     /// # Errors
     ///
