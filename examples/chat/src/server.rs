@@ -18,6 +18,9 @@ use tower::ServiceExt as _;
 
 use crate::drain::{Drain, PATIENCE};
 
+#[cfg(test)]
+mod tests;
+
 /// How many connections are open at once; the next waits in the system's queue.
 const MAX_CONNECTIONS: usize = 4096;
 

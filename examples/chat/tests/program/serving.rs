@@ -49,3 +49,19 @@ async fn a_user_of_ones_own_replaces_the_demo_user() {
     assert!(!server.banner().contains("demo"), "{}", server.banner());
     assert!(!server.banner().contains("secret"), "{}", server.banner());
 }
+
+#[tokio::test]
+async fn metrics_are_served_on_their_own_listener_alone() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let server = Server::start(&["--metrics-listen", &address]);
+    let metrics = reqwest::get(format!("http://{address}/metrics"))
+        .await
+        .unwrap();
+    assert_eq!(metrics.status(), 200);
+    let page = reqwest::get(format!("http://{address}/")).await.unwrap();
+    assert_eq!(page.status(), 404);
+    server.terminate();
+    assert_eq!(server.wait().0, Some(0));
+}
