@@ -9,6 +9,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use portcullis_core::{
     Secret,
+    client::Cidr,
     clock::Timestamp,
     cookie::SameSite,
     keys::MIN_KEY_BYTES,
@@ -88,8 +89,8 @@ pub struct Settings {
     pub public_origins: Vec<Origin>,
     /// Other origins that may call it, canonical, or `https://*.example.com`.
     pub trusted_origins: Vec<String>,
-    /// Networks whose forwarding headers count, canonical.
-    pub trusted_proxies: Vec<String>,
+    /// Networks whose forwarding headers count.
+    pub trusted_proxies: Vec<Cidr>,
     /// Hosts to answer to, besides those of the public origins.
     pub allowed_hosts: Vec<String>,
     /// Signs the tokens.

@@ -1,7 +1,10 @@
 //! The page of the service, and the three files it loads; nothing of it is written inline.
 
 use axum::{Router, response::IntoResponse, routing::get};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
+use portcullis::security_headers::CspNonce;
+
+use crate::error::ApiError;
 
 #[cfg(test)]
 mod tests;
@@ -11,23 +14,15 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const ICON: &str = "image/svg+xml";
 
-/// What the page may do: load its own files and talk to its own origin. Strings never become
-/// script or markup (Trusted Types without any policy).
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+const PAGE: &str = include_str!("page/index.html");
 
-/// `/` and `/static/…`.
+/// `/` and `/static/…`, to be put behind the security headers layer: its policy is the page's, and
+/// the one script of the page carries its nonce.
 pub fn router() -> Router {
+    let script = || file(SCRIPT, include_str!("page/app.js"));
     Router::new()
-        .route(
-            "/",
-            get(async || file(HTML, include_str!("page/index.html"))),
-        )
-        .route(
-            "/static/app.js",
-            get(async || file(SCRIPT, include_str!("page/app.js"))),
-        )
+        .route("/", get(page))
+        .route("/static/app.js", get(async move || script()))
         .route(
             "/static/style.css",
             get(async || file(STYLE, include_str!("page/style.css"))),
@@ -38,17 +33,21 @@ pub fn router() -> Router {
         )
 }
 
+async fn page(nonce: CspNonce) -> Result<impl IntoResponse, ApiError> {
+    let nonce = nonce.get().map_err(|_| ApiError::UNAVAILABLE)?;
+    let html = PAGE.replace(
+        "<script ",
+        &format!("<script nonce=\"{}\" ", nonce.as_str()),
+    );
+    Ok((
+        [(header::CONTENT_TYPE, HeaderValue::from_static(HTML))],
+        html,
+    ))
+}
+
 fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, HeaderValue); 4] = [
+    let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(POLICY),
-        ),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
         // A new version of the program is a new page, at once.
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];

@@ -31,12 +31,13 @@ pub async fn run(settings: Settings) -> Result<(), ConfigError> {
     let responder = Responder::new(settings.upstream.as_ref())
         .map_err(|error| ConfigError::new(format!("--upstream: {error}")))?;
 
+    let drain = Drain::new();
+    let app = app::router(&settings, &database, responder, drain.clone())?;
     let listener = listen("--listen", settings.listen).await?;
     let metrics = match settings.metrics_listen {
         Some(address) => Some(listen("--metrics-listen", address).await?),
         None => None,
     };
-    let drain = Drain::new();
     if let Some(listener) = metrics {
         let handle = telemetry::record()?;
         let metrics = telemetry::router(handle.clone());
@@ -44,7 +45,6 @@ pub async fn run(settings: Settings) -> Result<(), ConfigError> {
         tokio::spawn(server::serve(listener, metrics, Drain::new()));
     }
     announce(&settings, &listener);
-    let app = app::router(&settings, &database, responder, drain.clone());
     let stopper = drain.clone();
     tokio::spawn(async move {
         stop_asked().await;

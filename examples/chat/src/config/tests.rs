@@ -238,8 +238,9 @@ fn a_limit_is_a_number_and_a_time() {
 
 #[test]
 fn no_proxy_is_everybody() {
-    for all in ["0.0.0.0/0", "::/0", "10.0.0.0/0", "::ffff:0:0/96"] {
-        refused(&["--trusted-proxy", all], "--trusted-proxy", "10.0.0.0/8");
+    for all in ["0.0.0.0/0", "::/0", "::ffff:0:0/96"] {
+        let remedy = "name the proxies' addresses";
+        refused(&["--trusted-proxy", all], "--trusted-proxy", remedy);
     }
     for wrong in [
         "10.0.0.0/33",
@@ -257,8 +258,13 @@ fn no_proxy_is_everybody() {
         "--trusted-proxy",
         "192.0.2.1",
     ]);
-    let networks = ["10.0.0.0/8", "::1/128", "192.0.2.1/32"];
-    assert_eq!(settings.unwrap().trusted_proxies, networks);
+    let networks: Vec<String> = settings
+        .unwrap()
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128", "192.0.2.1/32"]);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! The small languages of the flags: times, networks, hosts, days, users.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use portcullis_core::{
     Secret,
+    client::Cidr,
     clock::Timestamp,
     origin::{Authority, Origin},
 };
@@ -50,37 +48,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// [`ConfigError`] for what is no network, and for one that holds every address: any client could
 /// then name its own address.
-pub(super) fn network(text: &str) -> Result<String, ConfigError> {
-    let wrong = || {
-        ConfigError::new(format!(
-            "--trusted-proxy {text:?} is no network: write an address and a prefix length, like \
-             10.0.0.0/8 or fd00::/8"
-        ))
-    };
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    let prefix: u8 = match prefix {
-        Some(digits) if digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit()) => {
-            digits.parse().map_err(|_| wrong())?
-        }
-        Some(_) => return Err(wrong()),
-        None => longest,
-    };
-    if prefix > longest {
-        return Err(wrong());
-    }
-    let all_of_ipv4 = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0));
-    if prefix == 0 || (prefix <= 96 && address == all_of_ipv4) {
-        return Err(ConfigError::new(format!(
-            "--trusted-proxy {text} holds every address, so any client could forge its own: name \
-             the network of your proxies, like 10.0.0.0/8"
-        )));
-    }
-    Ok(format!("{address}/{prefix}"))
+pub(super) fn network(text: &str) -> Result<Cidr, ConfigError> {
+    text.parse()
+        .map_err(|error| ConfigError::new(format!("--trusted-proxy: {error}")))
 }
 
 /// The host `text` of `flag`: a name, an address, or `.example.com` for a domain with all below.

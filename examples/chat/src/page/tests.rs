@@ -1,5 +1,6 @@
 use axum::body::Body;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
+use portcullis::security_headers::{HeaderPolicy, SecurityHeadersLayer};
 use tower::ServiceExt as _;
 
 const PAGE: &str = include_str!("index.html");
@@ -13,8 +14,7 @@ async fn every_file_that_the_page_names_is_served_as_what_it_is() {
         .collect::<Vec<_>>();
     assert_eq!(named.len(), 3, "{named:?}");
     for path in named.into_iter().chain(["/"]) {
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = super::router().oneshot(request).await.unwrap();
+        let response = answer(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let headers = response.headers();
         let kind = match path.rsplit('.').next() {
@@ -25,14 +25,43 @@ async fn every_file_that_the_page_names_is_served_as_what_it_is() {
         };
         assert_eq!(headers["content-type"], kind, "{path}");
         assert_eq!(headers["x-content-type-options"], "nosniff");
-        let policy = headers["content-security-policy"].to_str().unwrap();
-        assert!(policy.contains("default-src 'none'"), "{policy}");
-        assert!(
-            policy.contains("require-trusted-types-for 'script'"),
-            "{policy}"
-        );
-        assert!(!policy.contains("unsafe"), "{policy}");
     }
+}
+
+#[tokio::test]
+async fn the_script_carries_the_nonce_of_its_policy() {
+    let response = answer("/").await;
+    let policy = response.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let html = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    let html = String::from_utf8(html.to_vec()).unwrap();
+    let nonce = html
+        .split("nonce=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    assert!(nonce.len() >= 22, "128 bits: {nonce}");
+    assert!(
+        policy.contains(&format!("script-src 'nonce-{nonce}'")),
+        "{policy}"
+    );
+    for wanted in ["default-src 'none'", "require-trusted-types-for 'script'"] {
+        assert!(policy.contains(wanted), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(html.matches("<script").count(), 1);
+}
+
+async fn answer(path: &str) -> Response<Body> {
+    let layer = SecurityHeadersLayer::new(HeaderPolicy::strict());
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    super::router().layer(layer).oneshot(request).await.unwrap()
 }
 
 #[test]

@@ -26,8 +26,8 @@ fn a_setting_that_would_not_be_safe_ends_the_program_with_its_remedy() {
         "--signing-key-file",
     );
     refused(&["--overlap", "2m"], &[], "--access-ttl");
-    refused(&["--trusted-proxy", "0.0.0.0/0"], &[], "10.0.0.0/8");
-    refused(&["--trusted-proxy", "::/0"], &[], "10.0.0.0/8");
+    refused(&["--trusted-proxy", "0.0.0.0/0"], &[], "name the proxies");
+    refused(&["--trusted-proxy", "::/0"], &[], "name the proxies");
     refused(&["--signing-key", "short"], &[], "at least 32");
     refused(
         &["--signing-key-file", "/no/such/file"],

@@ -1,0 +1,153 @@
+//! Makes the layers' policies from the settings: who is calling, for which host, with what proof.
+
+use std::sync::Arc;
+
+use portcullis::{allowed_hosts::AllowedHosts, security_headers::HeaderPolicy};
+use portcullis_core::{
+    client::ClientPolicy,
+    clock::Clock,
+    cookie::{CookieError, CookieSpec},
+    csrf::{CsrfBinding, CsrfPolicy},
+    keys::{Purpose, RotationKeys},
+    memory::MemoryRateStore,
+    origin::Scheme,
+    rate::Limiter,
+};
+
+use crate::config::{ConfigError, CookieProfileArg, CsrfBindingArg, Mode, Settings};
+
+#[cfg(test)]
+mod tests;
+
+/// The policies that several layers share.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    /// Who is calling, behind which proxies.
+    pub client: ClientPolicy,
+    /// The hosts that are ours.
+    pub hosts: AllowedHosts,
+    /// What proves that a request is not forged.
+    pub csrf: CsrfPolicy,
+    /// The headers of every response.
+    pub headers: HeaderPolicy,
+    /// Counts requests, in this process.
+    pub limiter: Limiter,
+    /// Whether plain-http requests are sent to https.
+    pub redirects: bool,
+}
+
+impl Policies {
+    /// The policies for `settings`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the flag whose value a policy refuses.
+    pub fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let keys = RotationKeys::new(1, &settings.rotation_key)
+            .map_err(|error| ConfigError::new(format!("--rotation-key-file: {error}")))?;
+        let counters = Arc::new(MemoryRateStore::new(clock.clone()));
+        Ok(Self {
+            client: client(settings),
+            hosts: hosts(settings)?,
+            csrf: csrf(settings, &keys)?,
+            limiter: Limiter::new(counters, keys.current().derive(Purpose::Limiter)),
+            headers: HeaderPolicy::strict(),
+            redirects: is_https(settings),
+        })
+    }
+}
+
+fn is_https(settings: &Settings) -> bool {
+    let mut origins = settings.public_origins.iter();
+    origins.any(|origin| origin.scheme() == Scheme::Https)
+}
+
+/// Behind an https origin something ends TLS: a declared proxy, which then says so of each request,
+/// or one that is not declared, whose requests were all https.
+fn client(settings: &Settings) -> ClientPolicy {
+    let undeclared = settings.trusted_proxies.is_empty() && is_https(settings);
+    let scheme = if undeclared {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    let direct = ClientPolicy::direct().with_direct_scheme(scheme);
+    let proxies = settings.trusted_proxies.iter().copied();
+    proxies.fold(direct, ClientPolicy::add_trusted_proxy)
+}
+
+fn hosts(settings: &Settings) -> Result<AllowedHosts, ConfigError> {
+    let loopback = match settings.mode {
+        Mode::Development => {
+            let bound = settings.listen.ip();
+            let bound = if bound.is_ipv6() {
+                format!("[{bound}]")
+            } else {
+                bound.to_string()
+            };
+            vec![
+                "localhost".to_owned(),
+                "127.0.0.1".into(),
+                "[::1]".into(),
+                bound,
+            ]
+        }
+        Mode::Production => Vec::new(),
+    };
+    let public = settings.public_origins.iter();
+    let public = public.map(|origin| origin.authority().host().to_owned());
+    let all = loopback
+        .into_iter()
+        .chain(public)
+        .chain(settings.allowed_hosts.iter().cloned());
+    all.into_iter()
+        .try_fold(AllowedHosts::new(), |hosts, host| {
+            hosts
+                .add_host(&host)
+                .map_err(|error| ConfigError::new(format!("--allowed-host: {error}")))
+        })
+}
+
+fn csrf(settings: &Settings, keys: &RotationKeys) -> Result<CsrfPolicy, ConfigError> {
+    let cookie = csrf_cookie(settings)
+        .map_err(|error| ConfigError::new(format!("--cookie-profile: {error}")))?;
+    let binding = match settings.csrf_binding {
+        CsrfBindingArg::Django => CsrfBinding::Django,
+        CsrfBindingArg::Interop => CsrfBinding::Interop,
+        CsrfBindingArg::Strict => CsrfBinding::Strict,
+    };
+    let policy = CsrfPolicy::from_rotation_keys(keys)
+        .with_binding(binding)
+        .with_cookie(cookie);
+    let trusted = |policy: CsrfPolicy, origin: &str| {
+        policy
+            .add_trusted_origin(origin)
+            .map_err(|error| ConfigError::new(format!("--trusted-origin: {error}")))
+    };
+    let mut policy = settings
+        .trusted_origins
+        .iter()
+        .try_fold(policy, |policy, origin| trusted(policy, origin))?;
+    for origin in &settings.public_origins {
+        policy = match settings.mode {
+            // The page is also reached by loopback then, so our own origin stays the request's.
+            Mode::Development => trusted(policy, origin.as_str())?,
+            Mode::Production => policy.add_own_origin(origin.clone()),
+        };
+    }
+    Ok(policy)
+}
+
+fn csrf_cookie(settings: &Settings) -> Result<CookieSpec, CookieError> {
+    let name = match settings.cookie_profile {
+        CookieProfileArg::Django => "csrftoken",
+        CookieProfileArg::Host => "__Host-csrftoken",
+    };
+    let cookie = CookieSpec::new(name)?;
+    let cookie = if settings.secure {
+        cookie
+    } else {
+        cookie.insecure_without_secure()?
+    };
+    cookie.with_same_site(settings.same_site)
+}
