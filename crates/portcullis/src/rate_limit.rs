@@ -73,8 +73,9 @@
 //!     .add_rule(RateRule::by_wide_network(site))?
 //!     .add_rule(RateRule::by_subject(user))?
 //!     .add_rule(
-//!         RateRule::only(RateRule::by_address(login.clone()))
+//!         RateRule::by_address(login.clone())
 //!             .on([Method::POST], "/api/login/", login)?
+//!             .nowhere_else()
 //!             .failures_only(),
 //!     )?
 //!     .with_rate_limit_fields();

@@ -152,10 +152,10 @@ impl RateRule {
         Ok(self)
     }
 
-    /// Counts nowhere but in the places that are added to `rule`.
-    pub fn only(mut rule: Self) -> Self {
-        rule.places.retain(|place| !place.is_everywhere());
-        rule
+    /// Leaves out every request that none of the places matches.
+    pub fn nowhere_else(mut self) -> Self {
+        self.places.retain(|place| !place.is_everywhere());
+        self
     }
 
     /// Gives the charge back when the response is a success

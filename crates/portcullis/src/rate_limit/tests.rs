@@ -292,6 +292,20 @@ fn one_place_is_stricter_than_the_rest() {
 }
 
 #[test]
+fn a_rule_for_some_places_leaves_the_rest_alone() {
+    let rule = RateRule::by_address(strict("rest", 1))
+        .on([Method::POST], "/api/login/", strict("login", 1))
+        .unwrap()
+        .nowhere_else();
+    let setup = Setup::new(&layer(rule));
+    for _ in 0..5 {
+        assert!(setup.passes(from(HOME)));
+    }
+    assert!(setup.passes(to(HOME, &Method::POST, "/api/login/")));
+    assert!(!setup.passes(to(HOME, &Method::POST, "/api/login/")));
+}
+
+#[test]
 fn no_spelling_of_a_path_escapes_its_limit() {
     let rule = RateRule::by_address(strict("rest", 60))
         .on([], "/api/login/", strict("login", 1))
