@@ -31,11 +31,13 @@
 //! let store = Arc::new(MemoryRateStore::new(Arc::new(SystemClock)));
 //! let key = DerivedKey::from_secret(Purpose::Limiter, &Secret::random(32)?)?;
 //! let rule = RateRule::by_address(Limit::new("address", Quota::per_minute(1)?)?);
-//! let layer = RateLimitLayer::new(Limiter::new(store, key), ClientPolicy::direct()).add_rule(rule)?;
+//! let limiter = Limiter::new(store, key);
+//! let layer = RateLimitLayer::new(limiter, ClientPolicy::direct()).add_rule(rule)?;
 //!
-//! let service = ServiceBuilder::new().layer(layer).service(service_fn(|_: Request<String>| async {
+//! let hello = service_fn(|_: Request<String>| async {
 //!     Ok::<_, std::convert::Infallible>(Response::new(String::from("hello")))
-//! }));
+//! });
+//! let service = ServiceBuilder::new().layer(layer).service(hello);
 //! let request = || {
 //!     let mut request = Request::new(String::new());
 //!     request.extensions_mut().insert(PeerAddr::from(([192, 0, 2, 7], 50_000)));

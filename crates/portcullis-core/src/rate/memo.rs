@@ -29,6 +29,9 @@ struct Slot {
     /// A changed quota is another question.
     quota: Quota,
     cost: u32,
+    /// When the same charge would be admitted, as the store said.
+    retry_at: Timestamp,
+    /// Until when that is believed.
     until: Timestamp,
 }
 
@@ -38,7 +41,7 @@ impl DenyMemo {
         self.0.get().is_none()
     }
 
-    /// How long one of `takes` is known to be refused still.
+    /// How long, by the store's own word, one of `takes` is refused still.
     pub(super) fn wait(&self, takes: &[Take], now: Timestamp, cap: Duration) -> Option<Duration> {
         let enforced = takes.iter().filter(|take| !take.shadow);
         let waits = enforced.filter_map(|take| {
@@ -46,9 +49,9 @@ impl DenyMemo {
             let slot = set.iter().find(|slot| {
                 slot.key == take.key && slot.quota == take.quota && slot.cost <= take.cost
             })?;
-            let wait = slot.until.since(now);
+            let left = slot.until.since(now);
             // Longer than it can have been put: the clock was set back.
-            (wait > Duration::ZERO && wait <= cap).then_some(wait)
+            (left > Duration::ZERO && left <= cap).then(|| slot.retry_at.since(now))
         });
         waits.max()
     }
@@ -77,6 +80,7 @@ impl DenyMemo {
                 key: take.key,
                 quota: take.quota,
                 cost: take.cost,
+                retry_at: asked + state.retry_after,
                 until: asked + state.retry_after.min(cap),
             };
         }

@@ -264,9 +264,11 @@ pub(super) fn lenient(path: &str) -> Cow<'_, str> {
         return Cow::Borrowed(path);
     }
     let decoded = decode(path).replace('\\', "/");
-    let mut segments = Vec::new();
+    let (mut segments, mut is_folder) = (Vec::new(), true);
     for segment in decoded.split('/') {
-        match segment.split(';').next().unwrap_or_default() {
+        let name = segment.split(';').next().unwrap_or_default();
+        is_folder = matches!(name, "" | "." | "..");
+        match name {
             "" | "." => {}
             ".." => {
                 segments.pop();
@@ -274,7 +276,12 @@ pub(super) fn lenient(path: &str) -> Cow<'_, str> {
             name => segments.push(name),
         }
     }
-    Cow::Owned(format!("/{}", segments.join("/")))
+    let last = if is_folder && !segments.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    Cow::Owned(format!("/{}{last}", segments.join("/")))
 }
 
 fn decode(path: &str) -> String {

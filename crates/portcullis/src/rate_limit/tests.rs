@@ -338,3 +338,36 @@ fn no_spelling_of_a_path_escapes_its_limit() {
     );
     assert!(setup.passes(to(HOME, &Method::POST, "/api/%ff%fe/")));
 }
+
+#[test]
+fn no_spelling_of_a_folder_escapes_the_limit_below_it() {
+    let rule = RateRule::by_address(strict("rest", 60))
+        .on([], "/admin/**", strict("admin", 1))
+        .unwrap();
+    let setup = Setup::new(&layer(rule));
+    assert!(setup.passes(to(HOME, &Method::GET, "/admin/")));
+    for spelling in [
+        "/admin//",
+        "//admin/",
+        "/admin/x/..",
+        "/admin/.",
+        "/%61dmin/x",
+        "/admin/%",
+    ] {
+        assert!(
+            !setup.passes(to(HOME, &Method::GET, spelling)),
+            "{spelling}"
+        );
+    }
+    assert!(setup.passes(to(HOME, &Method::GET, "/administrator/")));
+}
+
+#[test]
+fn public_types_cross_threads_and_move() {
+    fn check<T: Send + Sync + Unpin + std::fmt::Debug>() {}
+    check::<RateLimitLayer>();
+    check::<RateLimit<()>>();
+    check::<RateRule>();
+    check::<Limiter>();
+    check::<ClientPolicy>();
+}

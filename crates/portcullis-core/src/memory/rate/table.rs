@@ -12,7 +12,7 @@ use crate::{
 
 /// How many entries are looked at when a new one comes: more than one, so that the drained are
 /// dropped faster than new ones can come.
-const SWEEP: usize = 8;
+const SWEEP: usize = 3;
 
 /// The entries of one shard.
 #[derive(Default)]

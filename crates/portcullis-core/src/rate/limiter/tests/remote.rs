@@ -52,6 +52,27 @@ fn a_hot_denied_key_costs_one_trip_a_second() {
 }
 
 #[test]
+fn a_remembered_refusal_names_the_whole_wait() {
+    let setup = setup(OnStoreFailure::Reject);
+    let limit = strict("account", 1);
+    let charges = [Charge::new(&limit, &[b"alice"])];
+    assert!(passes(setup.limiter.reserve(&charges)));
+    let wait = || match told(setup.limiter.reserve(&charges)).unwrap() {
+        Outcome::Refused { retry_after, .. } => retry_after,
+        Outcome::Admitted(_) => panic!("the quota is spent"),
+    };
+    assert_eq!(wait(), Duration::from_secs(60));
+    setup.clock.advance(Duration::from_millis(500));
+    assert_eq!(wait(), Duration::from_millis(59_500), "from memory");
+    assert_eq!(setup.remote.trips(), 2);
+    setup.clock.advance(wait());
+    assert!(
+        passes(setup.limiter.reserve(&charges)),
+        "whoever waits is admitted"
+    );
+}
+
+#[test]
 fn a_changed_quota_is_not_answered_from_memory() {
     let setup = setup(OnStoreFailure::Reject);
     let tight = strict("account", 1);
