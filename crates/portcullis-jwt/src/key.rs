@@ -6,11 +6,21 @@ use portcullis_core::Secret;
 
 use crate::{algorithm::Algorithm, compact, hmac_key::HmacKey};
 
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod asymmetric;
 mod error;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod jwk;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod pem;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use error::KeyError;
 pub(crate) use error::Kind;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+pub use jwk::MAX_JWKS_BYTES;
 
 /// The most characters of a key's id.
 pub const MAX_KID: usize = 128;
@@ -49,6 +59,8 @@ pub struct SigningKey {
 #[derive(Clone)]
 pub(crate) enum Signer {
     Hmac(Arc<HmacKey>),
+    #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+    Private(Arc<asymmetric::PrivateKey>),
 }
 
 impl SigningKey {
@@ -142,10 +154,15 @@ impl SigningKey {
     }
 
     /// The signature of `message`; `None` when the provider failed.
-    #[allow(clippy::unnecessary_wraps)] // only an asymmetric provider can fail
+    #[cfg_attr(
+        not(any(feature = "aws-lc-rs", feature = "rust-crypto")),
+        allow(clippy::unnecessary_wraps) // only a provider can fail
+    )]
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match &self.signer {
             Signer::Hmac(key) => Some(key.sign(message)),
+            #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+            Signer::Private(key) => key.sign(message),
         }
     }
 }
@@ -171,6 +188,8 @@ pub struct VerifyingKey {
 #[derive(Clone)]
 pub(crate) enum Verifier {
     Hmac(Arc<HmacKey>),
+    #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+    Public(Arc<asymmetric::PublicKey>),
 }
 
 impl VerifyingKey {
@@ -237,6 +256,8 @@ impl VerifyingKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.verifier {
             Verifier::Hmac(key) => key.verify(message, signature),
+            #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+            Verifier::Public(key) => key.verify(message, signature),
         }
     }
 

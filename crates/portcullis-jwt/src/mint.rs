@@ -16,6 +16,9 @@ use crate::{
 
 mod extra;
 
+#[cfg(test)]
+mod tests;
+
 pub use extra::{ExtraClaims, ExtraClaimsError};
 
 /// The longest token that is minted: what a cookie holds beside its name.

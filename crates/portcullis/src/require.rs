@@ -35,15 +35,12 @@
 
 use std::{
     fmt,
-    future::Future,
     marker::PhantomData,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use portcullis_core::{
     Rejection,
     rejection::AuthReason,
@@ -52,6 +49,7 @@ use portcullis_core::{
 use tower_layer::Layer;
 use tower_service::Service;
 
+pub use crate::gate::ResponseFuture;
 use crate::{guarded::Guarded, jwt_cookie::Authenticated};
 
 #[cfg(test)]
@@ -128,11 +126,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let rejection = match request.extensions().get::<Authenticated<C>>() {
             Some(user) if (self.layer.predicate)(user) => {
-                return ResponseFuture {
-                    state: State::Passed {
-                        inner: self.inner.call(request),
-                    },
-                };
+                return ResponseFuture::passed(self.inner.call(request));
             }
             Some(_) => Rejection::Forbidden,
             None => Rejection::Authentication {
@@ -145,49 +139,7 @@ where
             .layer
             .respond
             .refuse(rejection, &RequestView::of(&request));
-        ResponseFuture {
-            state: State::Rejected {
-                response: Some(refused.map(Guarded::refusal)),
-            },
-        }
-    }
-}
-
-pin_project! {
-    /// Response future for [`Require`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F, B> {
-        #[pin]
-        state: State<F, B>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = StateProj]
-    enum State<F, B> {
-        Passed { #[pin] inner: F },
-        Rejected { response: Option<Response<Guarded<B>>> },
-    }
-}
-
-impl<F, B, E> Future for ResponseFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = Result<Response<Guarded<B>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Passed { inner } => {
-                let response = ready!(inner.poll(cx));
-                Poll::Ready(response.map(|response| response.map(Guarded::inner)))
-            }
-            StateProj::Rejected { response } => {
-                let response = response.take().expect("polled after completion");
-                Poll::Ready(Ok(response))
-            }
-        }
+        ResponseFuture::rejected(refused.map(Guarded::refusal))
     }
 }
 

@@ -11,6 +11,10 @@ use crate::algorithm::Algorithm;
 pub struct KeyError(Kind);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(
+    not(any(feature = "aws-lc-rs", feature = "rust-crypto")),
+    allow(dead_code) // some kinds are mistakes with public keys
+)]
 pub(crate) enum Kind {
     Algorithm {
         found: Algorithm,
@@ -22,8 +26,18 @@ pub(crate) enum Kind {
     Kid {
         found: String,
     },
+    Jwks {
+        what: &'static str,
+    },
+    Label {
+        found: Option<String>,
+        want: String,
+    },
     Looks {
         like: &'static str,
+    },
+    RsaBits {
+        found: usize,
     },
     Short {
         found: usize,
@@ -32,6 +46,9 @@ pub(crate) enum Kind {
     },
     TooMany {
         most: usize,
+    },
+    Unusable {
+        algorithm: Algorithm,
     },
 }
 
@@ -80,6 +97,16 @@ impl fmt::Display for KeyError {
                 "the {algorithm} secret has {found} bytes, but needs at least {want}; a Django \
                  key that cannot be changed goes through insecure_short_secret"
             ),
+            Kind::Jwks { what } => write!(f, "the JWKS document cannot be used: {what}"),
+            Kind::Label { found, want } => write!(
+                f,
+                "the PEM starts with {found:?}, want one block {want:?}; `openssl pkcs8 -topk8 \
+                 -nocrypt` and `openssl pkey -pubout` make such"
+            ),
+            Kind::RsaBits { found } => {
+                write!(f, "the RSA key has {found} bits, want 2048 to 8192")
+            }
+            Kind::Unusable { algorithm } => write!(f, "the key is not one for {algorithm}"),
             Kind::TooMany { most } => write!(f, "more than {most} keys in one set"),
         }
     }
