@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::{Future as _, Ready, ready},
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -12,14 +13,20 @@ use portcullis::{
     Secret,
     allowed_hosts::{AllowedHosts, AllowedHostsLayer},
     core::{
-        client::ClientPolicy,
+        client::{ClientPolicy, PeerAddr},
+        clock::SystemClock,
         identity::{Identity, Source},
         keys::{DerivedKey, Purpose},
+        memory::MemoryRateStore,
         origin::Scheme,
     },
     csrf::{
         CsrfLayer,
         policy::{CsrfPolicy, SessionRef},
+    },
+    rate_limit::{
+        RateLimitLayer, RateRule,
+        limit::{Limit, Limiter, Quota},
     },
     security_headers::{HeaderPolicy, SecurityHeadersLayer},
 };
@@ -140,4 +147,27 @@ fn security_headers_allocate_only_the_map_they_stand_in() {
         HeaderValue::from_static("nosniff")
     );
     assert!(allocations <= 3, "{allocations}");
+}
+
+#[test]
+fn a_request_within_its_quotas_passes_without_allocating() {
+    let key = DerivedKey::from_secret(Purpose::Limiter, &Secret::new([7; 32])).unwrap();
+    let limiter = Limiter::new(Arc::new(MemoryRateStore::new(Arc::new(SystemClock))), key);
+    let limit = |name| Limit::new(name, Quota::per_hour(1_000).unwrap()).unwrap();
+    let proxies = ClientPolicy::direct().add_trusted_proxy("10.0.0.0/8".parse().unwrap());
+    let layer = RateLimitLayer::new(limiter, proxies)
+        .add_rule(RateRule::by_address(limit("address")))
+        .and_then(|layer| layer.add_rule(RateRule::by_wide_network(limit("site"))))
+        .and_then(|layer| layer.add_rule(RateRule::by_subject(limit("user"))))
+        .and_then(|layer| layer.add_rule(RateRule::global(limit("all"))))
+        .unwrap();
+    let (allocations, status, _) = count(&layer, || {
+        let mut request = request(Method::GET, "");
+        let peer = PeerAddr::from(([10, 0, 0, 1], 4711));
+        request.extensions_mut().insert(peer);
+        let hops = HeaderValue::from_static("6.6.6.6, 2001:db8::1, 10.0.0.2");
+        request.headers_mut().insert("x-forwarded-for", hops);
+        request
+    });
+    assert_eq!((allocations, status), (0, 200));
 }
