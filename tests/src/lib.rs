@@ -1,2 +1,6 @@
-//! Holds the tests that cross crates; see `tests/all.rs`. The examples of `README.md` run as its
-//! doctests.
+//! Holds the tests that cross crates; see `tests/all.rs`.
+
+/// Runs the examples of the README as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -39,6 +39,10 @@ async fn every_gate_passes_any_body() {
     assert_eq!(read(layers::allowed_hosts(), good()).await, HELLO);
     assert_eq!(read(layers::csrf(), good()).await, HELLO);
     assert_eq!(read(layers::security_headers(), good()).await, HELLO);
+    assert_eq!(read(layers::rate_limit(), good()).await, HELLO);
+    let bearer = format!("Bearer {}", layers::token());
+    let known = good().header("authorization", bearer);
+    assert_eq!(read(layers::jwt_cookie(), known).await, HELLO);
 }
 
 #[tokio::test]
@@ -55,6 +59,14 @@ async fn every_gate_refuses_whatever_the_body_is() {
     assert!(status == 403 && body.starts_with(b"{"), "{body:?}");
     let (status, body) = read(layers::https_redirect(), good()).await;
     assert!(status == 308 && body.is_empty(), "{body:?}");
+
+    let (status, body) = read(layers::jwt_cookie(), good()).await;
+    assert!(status == 401 && body.starts_with(b"{"), "{body:?}");
+
+    let used_up = layers::rate_limit();
+    assert_eq!(read(used_up.clone(), good()).await, HELLO);
+    let (status, body) = read(used_up, good()).await;
+    assert!(status == 429 && body.starts_with(b"{"), "{body:?}");
 
     let elsewhere = Request::get("/").header("host", "evil.example");
     let (status, body) = read(layers::allowed_hosts(), elsewhere).await;

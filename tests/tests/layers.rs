@@ -1,11 +1,24 @@
 //! Every public layer, as the other modules use it, and requests that it refuses.
 
+use std::sync::Arc;
+
 use portcullis::{
     Secret,
     allowed_hosts::{AllowedHosts, AllowedHostsLayer},
-    core::keys::{DerivedKey, Purpose},
+    core::{
+        client::ClientPolicy,
+        clock::SystemClock,
+        keys::{DerivedKey, Purpose},
+        memory::MemoryRateStore,
+    },
     csrf::{CsrfLayer, policy::CsrfPolicy},
     https_redirect::HttpsRedirectLayer,
+    jwt::{KeyRing, TokenReader},
+    jwt_cookie::JwtCookieAuthLayer,
+    rate_limit::{
+        RateLimitLayer, RateRule,
+        limit::{Limit, Limiter, Quota},
+    },
     security_headers::{HeaderPolicy, SecurityHeadersLayer},
 };
 
@@ -35,4 +48,30 @@ pub(crate) fn https_redirect() -> HttpsRedirectLayer {
 /// Refuses nothing.
 pub(crate) fn security_headers() -> SecurityHeadersLayer {
     SecurityHeadersLayer::new(HeaderPolicy::api())
+}
+
+fn keys() -> KeyRing {
+    KeyRing::hs256(Secret::new([7; 32])).unwrap()
+}
+
+/// A token for user 42 that [`jwt_cookie`] accepts.
+pub(crate) fn token() -> String {
+    tonic_greeter::token(&keys(), "42").unwrap()
+}
+
+/// Refuses requests without a token, in the cookie `__Host-access_token` or as Bearer.
+pub(crate) fn jwt_cookie() -> JwtCookieAuthLayer {
+    JwtCookieAuthLayer::new(TokenReader::new(keys()))
+}
+
+/// Refuses every request but the first in an hour, whoever sends it.
+pub(crate) fn rate_limit() -> RateLimitLayer {
+    let store = Arc::new(MemoryRateStore::new(Arc::new(SystemClock)));
+    let once = Limit::new("once", Quota::per_hour(1).unwrap()).unwrap();
+    RateLimitLayer::new(
+        Limiter::new(store, key(Purpose::Limiter)),
+        ClientPolicy::direct(),
+    )
+    .add_rule(RateRule::global(once))
+    .unwrap()
 }

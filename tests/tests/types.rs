@@ -1,6 +1,8 @@
 //! What every type that a user holds on to can be used for.
 
-use portcullis::{Guarded, allowed_hosts, csrf, https_redirect, security_headers};
+use portcullis::{
+    Guarded, allowed_hosts, csrf, https_redirect, jwt_cookie, rate_limit, require, security_headers,
+};
 
 /// A handler can be shared between threads, moved while it is polled, and cloned for each
 /// connection.
@@ -19,6 +21,12 @@ fn every_layer_and_service_can_be_shared_and_cloned() {
     shared::<csrf::CsrfExemptLayer>();
     shared::<https_redirect::HttpsRedirectLayer>();
     shared::<https_redirect::HttpsRedirect<()>>();
+    shared::<jwt_cookie::JwtCookieAuthLayer>();
+    shared::<jwt_cookie::JwtCookie<()>>();
+    shared::<jwt_cookie::Authenticated>();
+    shared::<rate_limit::RateLimitLayer>();
+    shared::<rate_limit::RateLimit<()>>();
+    shared::<require::RequireLayer<fn(&jwt_cookie::Authenticated) -> bool>>();
     shared::<security_headers::SecurityHeadersLayer>();
     shared::<security_headers::SecurityHeaders<()>>();
 }

@@ -23,7 +23,8 @@
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! use http::{Request, Response};
-//! use portcullis::{core::{Secret, clock::{Clock, SystemClock}}, jwt_cookie::{Authenticated, JwtCookieAuthLayer}};
+//! use portcullis::core::{Secret, clock::{Clock, SystemClock}};
+//! use portcullis::jwt_cookie::{Authenticated, JwtCookieAuthLayer};
 //! use portcullis::jwt::{KeyRing, Minter, TokenReader, mint::AccessParams};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
