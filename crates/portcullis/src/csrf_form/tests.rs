@@ -166,3 +166,13 @@ fn a_request_given_up_while_reading_gives_its_permit_back() {
         "the service was called"
     );
 }
+
+#[test]
+fn the_types_can_be_shared_and_moved() {
+    fn shared<T: Send + Sync + Unpin + Clone>() {}
+    fn sent<T: Send>() {}
+    shared::<CsrfFormLayer>();
+    shared::<CsrfForm<()>>();
+    sent::<Read>();
+    sent::<ResponseFuture<(), std::future::Ready<()>, Frames>>();
+}

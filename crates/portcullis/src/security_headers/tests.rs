@@ -116,3 +116,13 @@ fn a_handlers_policy_stays() {
     });
     assert_eq!(response.headers()["content-security-policy"], own);
 }
+
+#[test]
+fn the_types_can_be_shared_and_moved() {
+    fn shared<T: Send + Sync + Unpin + Clone>() {}
+    fn sent<T: Send>() {}
+    shared::<SecurityHeadersLayer>();
+    shared::<SecurityHeaders<()>>();
+    shared::<CspNonce>();
+    sent::<ResponseFuture<std::future::Ready<Result<Response<()>, ()>>>>();
+}
