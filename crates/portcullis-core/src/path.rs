@@ -32,7 +32,24 @@ pub struct PathPattern(String);
 impl PathPattern {
     /// Whether `path`, as the server received it and without its query, is one of those meant.
     pub fn matches(&self, path: &str) -> bool {
-        let Some(path) = path.strip_prefix('/').filter(|path| is_plain(path)) else {
+        path.strip_prefix('/').is_some_and(is_plain) && self.covers(path)
+    }
+
+    /// As [`matches`](Self::matches), for a path that the caller has brought into one form before:
+    /// every byte is taken as it stands.
+    ///
+    /// For what a match makes stricter, as a limit. An exemption asks [`matches`](Self::matches).
+    ///
+    /// ```
+    /// use portcullis_core::path::PathPattern;
+    ///
+    /// let admin: PathPattern = "/admin/**".parse()?;
+    /// assert!(admin.covers("/admin/%") && !admin.matches("/admin/%"));
+    /// assert!(!admin.covers("/administrator"));
+    /// # Ok::<_, portcullis_core::path::PathPatternError>(())
+    /// ```
+    pub fn covers(&self, path: &str) -> bool {
+        let Some(path) = path.strip_prefix('/') else {
             return false;
         };
         let mut segments = path.split('/');

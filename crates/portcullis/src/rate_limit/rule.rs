@@ -239,7 +239,7 @@ impl Place {
 
     fn matches(&self, method: &Method, path: &str) -> bool {
         (self.methods.is_empty() || self.methods.contains(method))
-            && (self.paths.is_empty() || self.paths.iter().any(|pattern| pattern.matches(path)))
+            && (self.paths.is_empty() || self.paths.iter().any(|pattern| pattern.covers(path)))
     }
 }
 
