@@ -97,9 +97,9 @@ use tower_service::Service;
 use crate::guarded::Guarded;
 
 mod authenticated;
-mod credentials;
+pub(crate) mod credentials;
 mod future;
-mod policy;
+pub(crate) mod policy;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,8 @@ pub mod require;
 pub mod security_headers;
 #[cfg(feature = "tokio")]
 pub mod tokio_clock;
+#[cfg(feature = "tracing")]
+pub mod tracing_audit;
 
 pub use guarded::Guarded;
 pub use portcullis_core as core;

@@ -5,7 +5,7 @@ use portcullis_core::cookie::{self, Found};
 
 /// What one place of a request holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Presented<'a> {
+pub(crate) enum Presented<'a> {
     /// More than one.
     Ambiguous,
     /// Our scheme, but no token behind it.
@@ -17,7 +17,7 @@ pub(super) enum Presented<'a> {
 }
 
 /// The cookie `name`.
-pub(super) fn from_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Presented<'a> {
+pub(crate) fn from_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Presented<'a> {
     match cookie::find(headers, name) {
         Found::Ambiguous => Presented::Ambiguous,
         Found::Missing => Presented::Missing,
@@ -29,7 +29,7 @@ pub(super) fn from_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Presented<'
 ///
 /// Other schemes are not ours; but beside a second `Authorization` header nobody can say which
 /// of them a server behind us would believe.
-pub(super) fn from_header(headers: &HeaderMap) -> Presented<'_> {
+pub(crate) fn from_header(headers: &HeaderMap) -> Presented<'_> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let (first, second) = (lines.next(), lines.next());
     if second.is_some() {

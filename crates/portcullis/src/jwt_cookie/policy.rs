@@ -74,16 +74,16 @@ pub enum Revocation {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Policy {
-    pub(super) sources: Sources,
-    pub(super) mode: Mode,
-    pub(super) invalid_cookie: InvalidCookie,
-    pub(super) access_cookie: String,
-    pub(super) refresh_cookie: String,
-    pub(super) revocation: Revocation,
-    pub(super) guard: Option<StreamGuard>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) forward_tokens: bool,
+pub(crate) struct Policy {
+    pub(crate) sources: Sources,
+    pub(crate) mode: Mode,
+    pub(crate) invalid_cookie: InvalidCookie,
+    pub(crate) access_cookie: String,
+    pub(crate) refresh_cookie: String,
+    pub(crate) revocation: Revocation,
+    pub(crate) guard: Option<StreamGuard>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) forward_tokens: bool,
 }
 
 impl Default for Policy {
@@ -104,7 +104,7 @@ impl Default for Policy {
 
 impl Policy {
     /// Whom the request is from; `None` for nobody, where that is allowed.
-    pub(super) fn authenticate<C: DeserializeOwned>(
+    pub(crate) fn authenticate<C: DeserializeOwned>(
         &self,
         reader: &CachedReader<C>,
         headers: &HeaderMap,
@@ -166,7 +166,7 @@ impl Policy {
     }
 
     /// Asks whether the token is revoked.
-    pub(super) fn check_revoked(&self, claims: &Claims) -> Answer<Result<bool, StoreError>> {
+    pub(crate) fn check_revoked(&self, claims: &Claims) -> Answer<Result<bool, StoreError>> {
         match &self.revocation {
             Revocation::Local(store) | Revocation::Remote(store) => {
                 store.is_revoked(&claims.facts())
@@ -176,7 +176,7 @@ impl Policy {
     }
 
     /// Prepares a request that passes: what was learned goes in, tokens go out.
-    pub(super) fn admit<Q, C: Send + Sync + 'static>(
+    pub(crate) fn admit<Q, C: Send + Sync + 'static>(
         &self,
         request: &mut Request<Q>,
         user: Option<Authenticated<C>>,
@@ -237,7 +237,7 @@ fn read<C: DeserializeOwned>(
 }
 
 /// What the store's answer means for `user`.
-pub(super) fn revocation_verdict<C>(
+pub(crate) fn revocation_verdict<C>(
     answer: &Result<bool, StoreError>,
     user: &Authenticated<C>,
 ) -> Result<(), Rejection> {
@@ -254,7 +254,7 @@ pub(super) fn revocation_verdict<C>(
 }
 
 /// Both names, if a browser would keep cookies called so.
-pub(super) fn cookie_names(
+pub(crate) fn cookie_names(
     access: String,
     refresh: String,
 ) -> Result<(String, String), AuthConfigError> {
@@ -272,7 +272,7 @@ pub(super) fn cookie_names(
 }
 
 /// Whether streams can be ended by what `revocation` learns.
-pub(super) fn check_guardable(revocation: &Revocation) -> Result<(), AuthConfigError> {
+pub(crate) fn check_guardable(revocation: &Revocation) -> Result<(), AuthConfigError> {
     let probe = TokenFacts {
         subject: "",
         session: None,

@@ -1,0 +1,261 @@
+//! Who may try how often: logins by address and account, refreshes by address and family.
+
+use std::{net::IpAddr, sync::Arc};
+
+use portcullis_core::{
+    keys::DerivedKey,
+    rate::{
+        AddressKey, Charge, Limit, Limiter, Outcome, Quota, QuotaError, RateStore, Reservation,
+    },
+    rejection::Rejection,
+    store::StoreError,
+};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The quotas of the login, refresh and verify endpoints.
+///
+/// A login is charged to its address, to the pair of account and address, and to the account, in
+/// one decision before the password is looked at; a right password gives all three back. The limit
+/// per account is the loosest, so that nobody locks an account from one address.
+///
+/// # Example
+///
+/// ```
+/// use portcullis::{core::rate::Quota, refresh::EndpointLimits};
+/// use std::time::Duration;
+///
+/// let limits = EndpointLimits::new()?
+///     .with_login(Quota::strict(3, Duration::from_secs(600))?)?
+///     .with_failure_cap(50);
+/// # drop(limits);
+/// assert!(Quota::strict(0, Duration::from_secs(600)).is_err());
+/// # Ok::<_, portcullis::core::rate::QuotaError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct EndpointLimits {
+    login_address: Limit,
+    login_pair: Limit,
+    login_account: Limit,
+    login_device: Limit,
+    refresh_address: Limit,
+    refresh_family: Limit,
+    failure_cap: u32,
+}
+
+impl EndpointLimits {
+    /// Logins: 10/min per address, 5 per 15 min per account and address, 20 per hour per account,
+    /// 100 consecutive failures per account. Refreshes: 120/min per address, 30/min per family.
+    ///
+    /// # Errors
+    ///
+    /// None: the quotas are constants. The type is that of the other constructors.
+    pub fn new() -> Result<Self, QuotaError> {
+        use std::time::Duration;
+        let quarter = Duration::from_secs(15 * 60);
+        let hour = Duration::from_secs(3600);
+        Ok(Self {
+            login_address: Limit::new("login-address", Quota::per_minute(10)?)?.exposed(),
+            login_pair: Limit::new("login-account-address", Quota::strict(5, quarter)?)?,
+            login_account: Limit::new("login-account", Quota::strict(20, hour)?)?,
+            login_device: Limit::new("login-device", Quota::strict(20, hour)?)?,
+            refresh_address: Limit::new("refresh-address", Quota::per_minute(120)?)?.exposed(),
+            refresh_family: Limit::new("refresh-family", Quota::per_minute(30)?)?,
+            failure_cap: Limiter::MAX_FAILURES,
+        })
+    }
+
+    /// Replaces the quota per account and address.
+    ///
+    /// # Errors
+    ///
+    /// None that [`Limit::new`] has not.
+    pub fn with_login(self, quota: Quota) -> Result<Self, QuotaError> {
+        Ok(Self {
+            login_pair: Limit::new("login-account-address", quota)?,
+            ..self
+        })
+    }
+
+    /// Replaces the quota of logins per address.
+    ///
+    /// # Errors
+    ///
+    /// None that [`Limit::new`] has not.
+    pub fn with_login_address(self, quota: Quota) -> Result<Self, QuotaError> {
+        Ok(Self {
+            login_address: Limit::new("login-address", quota)?.exposed(),
+            ..self
+        })
+    }
+
+    /// Replaces the quota of logins per account.
+    ///
+    /// # Errors
+    ///
+    /// None that [`Limit::new`] has not.
+    pub fn with_login_account(self, quota: Quota) -> Result<Self, QuotaError> {
+        Ok(Self {
+            login_account: Limit::new("login-account", quota)?,
+            ..self
+        })
+    }
+
+    /// Replaces the quota of refreshes per family.
+    ///
+    /// # Errors
+    ///
+    /// None that [`Limit::new`] has not.
+    pub fn with_refresh(self, quota: Quota) -> Result<Self, QuotaError> {
+        Ok(Self {
+            refresh_family: Limit::new("refresh-family", quota)?,
+            ..self
+        })
+    }
+
+    /// Locks an account to unknown devices after `cap` failures in a row: 1 to 100
+    /// (NIST SP 800-63B-4 §3.2.2), checked when the service is built.
+    pub fn with_failure_cap(self, cap: u32) -> Self {
+        Self {
+            failure_cap: cap,
+            ..self
+        }
+    }
+}
+
+/// The limits over their store.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    config: EndpointLimits,
+    limiter: Limiter,
+}
+
+/// Who is logging in, as the limits see it.
+pub(super) struct LoginKeys<'a> {
+    pub(super) address: IpAddr,
+    /// The username in the form of [`account_key`].
+    pub(super) account: &'a str,
+    /// The device, when it has logged in to this account before.
+    pub(super) device: Option<&'a str>,
+}
+
+impl Limits {
+    pub(super) fn new(
+        config: EndpointLimits,
+        store: Arc<dyn RateStore>,
+        key: DerivedKey,
+    ) -> Result<Self, QuotaError> {
+        let limiter = Limiter::new(store, key).with_failure_cap(config.failure_cap)?;
+        Ok(Self { config, limiter })
+    }
+
+    /// Charges a login attempt; a device that is known is charged to itself, not to the account,
+    /// so that others cannot lock it out.
+    pub(super) async fn login(&self, keys: &LoginKeys<'_>) -> Result<Reservation, Blocked> {
+        let address = AddressKey::of(keys.address);
+        let account = keys.account.as_bytes();
+        let by_address: [&[u8]; 1] = [address.as_bytes()];
+        let by_pair: [&[u8]; 2] = [account, address.as_bytes()];
+        let (third, by_account): (_, &[&[u8]]) = match keys.device {
+            Some(device) => (&self.config.login_device, &[account, device.as_bytes()]),
+            None => (&self.config.login_account, &[account]),
+        };
+        self.take(&[
+            Charge::new(&self.config.login_address, &by_address),
+            Charge::new(&self.config.login_pair, &by_pair),
+            Charge::new(third, by_account),
+        ])
+        .await
+    }
+
+    /// Gives a login's charges back.
+    pub(super) async fn refund(&self, reservation: Reservation) -> Result<(), StoreError> {
+        self.limiter.refund(reservation).await
+    }
+
+    /// Charges a refresh, or a look at a token, to its address.
+    pub(super) async fn address(&self, address: IpAddr) -> Result<(), Blocked> {
+        let address = AddressKey::of(address);
+        let key: [&[u8]; 1] = [address.as_bytes()];
+        self.take(&[Charge::new(&self.config.refresh_address, &key)])
+            .await
+            .map(drop)
+    }
+
+    /// Charges a refresh to its family.
+    pub(super) async fn family(&self, sid: &str) -> Result<(), Blocked> {
+        let key: [&[u8]; 1] = [sid.as_bytes()];
+        self.take(&[Charge::new(&self.config.refresh_family, &key)])
+            .await
+            .map(drop)
+    }
+
+    /// Whether the account has had as many failures in a row as allowed.
+    pub(super) async fn is_locked(&self, subject: &str) -> Result<bool, StoreError> {
+        let failures = self.limiter.failures(&[subject.as_bytes()]).await?;
+        Ok(failures >= self.config.failure_cap)
+    }
+
+    pub(super) async fn record_failure(&self, subject: &str) -> Result<(), StoreError> {
+        self.limiter
+            .record_failure(&[subject.as_bytes()])
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn clear_failures(&self, subject: &str) -> Result<(), StoreError> {
+        self.limiter.clear_failures(&[subject.as_bytes()]).await
+    }
+
+    async fn take(&self, charges: &[Charge<'_>]) -> Result<Reservation, Blocked> {
+        match self.limiter.reserve(charges).await {
+            Ok(Outcome::Admitted(reservation)) => Ok(reservation),
+            Ok(Outcome::Refused { retry_after, .. }) => {
+                let whole = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                let secs = u32::try_from(whole).unwrap_or(u32::MAX).max(1);
+                Err(Blocked::Refused(Rejection::RateLimited {
+                    retry_after_secs: secs,
+                }))
+            }
+            Err(error) => Err(Blocked::Store(error)),
+        }
+    }
+}
+
+/// Why a request did not get past its limits.
+#[derive(Debug)]
+pub(super) enum Blocked {
+    Refused(Rejection),
+    Store(StoreError),
+}
+
+/// The username as the limits compare it: NFKC, lower case, without invisible characters, so that
+/// look-alikes which a user store may fold into one account share its limits. Merging is safe.
+pub(super) fn account_key(username: &str) -> String {
+    let invisible = |c: &char| matches!(*c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    username
+        .nfkc()
+        .filter(|c| !invisible(c))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_key;
+
+    #[test]
+    fn look_alikes_share_an_account() {
+        for name in [
+            "Admin",
+            "ADMIN",
+            "ａｄｍｉｎ",
+            "ad\u{200b}min",
+            "ad\u{ad}min",
+        ] {
+            assert_eq!(account_key(name), "admin", "{name:?}");
+        }
+        assert_ne!(account_key("admin1"), account_key("admin"));
+        assert_eq!(account_key("e\u{301}"), account_key("é"));
+    }
+}

@@ -1,0 +1,104 @@
+//! `POST logout/` and `POST logout-all/`: end sessions everywhere, at once.
+
+use http_body::Body;
+use portcullis_core::{
+    audit::AuditKind, csrf::SessionRef, rejection::Rejection, rotation::RevokeReason,
+};
+
+use super::{
+    call::{Call, Outcome, session_of},
+    mint::{Draft, Failed},
+};
+
+impl Call<'_> {
+    /// Ends the session of each refresh token presented, alive or expired, and denies the access
+    /// token beside it. Whatever was sent, the answer is the same and the cookies are gone.
+    pub(super) async fn logout(&self) -> Outcome {
+        let known = self.known_refresh_tokens();
+        let mut sessions: Vec<_> = known.iter().map(session_of).collect();
+        sessions.push(SessionRef::Anonymous);
+        self.check_csrf(&sessions)?;
+        let mut confirmed = true;
+        for token in &known {
+            let base = token.base();
+            // A token of Django's is a family only once it was adopted; its id is its jti.
+            let sid = base.session().map_or(base.jti(), |session| session.sid());
+            let reason = RevokeReason::Logout;
+            let families = &self.shared.stores.families;
+            let revoked = families
+                .revoke(base.subject(), sid, reason, &self.shared.policy)
+                .await;
+            let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
+            confirmed &= self.confirmed(confirmation, sid);
+            if base.session().is_none() {
+                confirmed &= self.blacklist(base).await?;
+            }
+            self.audit(AuditKind::Logout, |event| {
+                event.with_subject(base.subject()).with_session(sid)
+            });
+        }
+        confirmed &= self.deny_access_token().await?;
+        self.signed_out(confirmed)
+    }
+
+    /// Lists a token of Django's as used up, for us and for Django.
+    async fn blacklist(&self, base: &portcullis_jwt::Claims) -> Result<bool, Rejection> {
+        let blacklist = &self.shared.stores.blacklist;
+        let (subject, jti, expires) = (base.subject(), base.jti(), base.expires_at());
+        let listed = blacklist.add(subject, jti, expires).await;
+        let confirmation = listed.map_err(|error| self.store_failed(&error))?;
+        if let Some(adoption) = &self.shared.adoption {
+            let told = adoption.django.blacklist(jti, subject, expires).await;
+            told.map_err(|error| self.authenticator_failed(&error))?;
+        }
+        Ok(self.confirmed(confirmation, jti))
+    }
+
+    /// Denies the access token that came along, if it is still good for anything.
+    async fn deny_access_token(&self) -> Result<bool, Rejection> {
+        let mut confirmed = true;
+        for token in self.access_tokens() {
+            let Ok(claims) = self.shared.reader.read_access::<()>(token, self.now) else {
+                continue;
+            };
+            let base = claims.base();
+            let revocations = &self.shared.stores.revocations;
+            let denied = revocations
+                .deny(base.subject(), base.jti(), base.expires_at())
+                .await;
+            let confirmation = denied.map_err(|error| self.store_failed(&error))?;
+            confirmed &= self.confirmed(confirmation, base.jti());
+        }
+        Ok(confirmed)
+    }
+
+    /// Ends every session of the caller's user, the caller's own among them.
+    pub(super) async fn logout_all<B: Body>(&self, body: B) -> Outcome {
+        let access = self.authenticate().await?;
+        self.check_access_csrf(&access)?;
+        let subject = access.subject();
+        self.reauthenticate(subject, body).await?;
+        let revoked = self
+            .shared
+            .stores
+            .families
+            .revoke_all(subject, &self.shared.policy)
+            .await;
+        let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
+        let confirmed = self.confirmed(confirmation, subject) & self.deny_access_token().await?;
+        self.audit(AuditKind::LogoutAll, |event| event.with_subject(subject));
+        self.signed_out(confirmed)
+    }
+
+    fn signed_out(&self, confirmed: bool) -> Outcome {
+        let mut draft = Draft::default();
+        let deleted = self.shared.cookies.delete_tokens();
+        for line in deleted.map_err(|error| self.mint_failed(&Failed::Cookie(error)))? {
+            draft.cookie(line);
+        }
+        draft.member("confirmed", confirmed.to_string());
+        self.renew_csrf(SessionRef::Anonymous, &mut draft)
+            .map_err(|error| self.mint_failed(&error))?;
+        Ok(draft.into_reply())
+    }
+}
