@@ -263,7 +263,8 @@ pub(super) fn lenient(path: &str) -> Cow<'_, str> {
     if !path.bytes().any(odd) && !path.contains("//") && !path.contains("/.") {
         return Cow::Borrowed(path);
     }
-    let decoded = decode(path).replace('\\', "/");
+    // A `%` that is left stands for itself, and a pattern cannot name it: any other byte will do.
+    let decoded = decode(path).replace('\\', "/").replace('%', "_");
     let (mut segments, mut is_folder) = (Vec::new(), true);
     for segment in decoded.split('/') {
         let name = segment.split(';').next().unwrap_or_default();
