@@ -8,7 +8,7 @@ use std::{
 /// A file that reaches this is split by idea into submodules.
 const MAX_LINES: usize = 500;
 /// As rustfmt breaks code; it leaves comments and long strings alone. Rows of a table in a doc
-/// comment cannot be broken, so they may be wider.
+/// comment and raw strings cannot be broken, so they may be wider.
 const MAX_COLUMNS: usize = 100;
 
 fn sources() -> Vec<PathBuf> {
@@ -67,12 +67,12 @@ fn no_file_is_too_long_to_read() {
 
 #[test]
 fn no_line_is_too_wide() {
-    let row = |line: &str| {
+    let unbreakable = |line: &str| {
         let line = line.trim_start();
-        line.starts_with("//! |") || line.starts_with("/// |")
+        line.starts_with("//! |") || line.starts_with("/// |") || line.contains("r#\"")
     };
     check_none(&lines_where(|line| {
-        line.chars().count() > MAX_COLUMNS && !row(line)
+        line.chars().count() > MAX_COLUMNS && !unbreakable(line)
     }));
 }
 

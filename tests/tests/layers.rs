@@ -66,12 +66,21 @@ pub(crate) fn jwt_cookie() -> JwtCookieAuthLayer {
 
 /// Refuses every request but the first in an hour, whoever sends it.
 pub(crate) fn rate_limit() -> RateLimitLayer {
+    once_an_hour(RateRule::global)
+}
+
+/// Refuses every request but the first in an hour of each address.
+pub(crate) fn rate_limit_by_address() -> RateLimitLayer {
+    once_an_hour(RateRule::by_address)
+}
+
+fn once_an_hour(rule: fn(Limit) -> RateRule) -> RateLimitLayer {
     let store = Arc::new(MemoryRateStore::new(Arc::new(SystemClock)));
     let once = Limit::new("once", Quota::per_hour(1).unwrap()).unwrap();
     RateLimitLayer::new(
         Limiter::new(store, key(Purpose::Limiter)),
         ClientPolicy::direct(),
     )
-    .add_rule(RateRule::global(once))
+    .add_rule(rule(once))
     .unwrap()
 }
