@@ -1,10 +1,12 @@
 //! Extracts what the layers have left in the request, for axum handlers.
 //!
-//! | argument | without [`JwtCookieAuthLayer`](crate::jwt_cookie::JwtCookieAuthLayer), or without a credential |
+//! | argument | when nobody was authenticated |
 //! |---|---|
 //! | [`Authenticated<C>`] | 401 |
 //! | `Option<Authenticated<C>>` | `None` |
-//! | [`SessionEnded`] | 500: the layer has no [`StreamGuard`](crate::jwt_cookie::StreamGuard), or nobody is logged in |
+//! | [`SessionEnded`] | 500, as without a [`StreamGuard`](crate::jwt_cookie::StreamGuard) |
+//!
+//! The authentication is that of [`JwtCookieAuthLayer`](crate::jwt_cookie::JwtCookieAuthLayer).
 //!
 //! # Example
 //!

@@ -77,8 +77,8 @@ fn claims_are_written_in_djangos_order() {
     assert_eq!(
         text(&token, 1),
         concat!(
-            r#"{"token_type":"refresh","exp":1700086400,"iat":1700000000,"jti":"j","user_id":"42","#,
-            r#""sid":"s","gen":3,"sat":1699999999123,"sexp":1701000000,"#,
+            r#"{"token_type":"refresh","exp":1700086400,"iat":1700000000,"jti":"j","#,
+            r#""user_id":"42","sid":"s","gen":3,"sat":1699999999123,"sexp":1701000000,"#,
             r#""aud":["chat","web"],"iss":"https://id.example"}"#
         )
     );

@@ -13,11 +13,12 @@ fn refused(document: &str, want: &str) {
     assert!(message.contains(want), "{message}");
 }
 
+/// The public key of RFC 8037 appendix A.2.
+const ED25519: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
 /// One Ed25519 key whose members a test changes.
 fn ed(changes: &str) -> String {
-    format!(
-        r#"{{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"{changes}}}"#
-    )
+    format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED25519}"{changes}}}"#)
 }
 
 fn set(keys: &[String]) -> String {
