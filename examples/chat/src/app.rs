@@ -3,16 +3,23 @@
 //! | routes | layers, from outside |
 //! |---|---|
 //! | all | security headers, allowed hosts, redirect to https, rate limit by address, CORS |
-//! | `/chat/…`, `/api/echo/` | all of these, then CSRF |
+//! | `/chat/…`, `/api/echo/` | all of these, then authentication, CSRF, rate limit by user |
 //! | `/`, `/static/…`, `/healthz`, `/api/openapi.json` | no further ones |
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::Response,
+};
 use portcullis::{
+    Rejection,
     allowed_hosts::AllowedHostsLayer,
     csrf::CsrfLayer,
     https_redirect::HttpsRedirectLayer,
+    jwt_cookie::Mode,
     rate_limit::{RateLimitLayer, RateRule, limit::Limit},
     security_headers::SecurityHeadersLayer,
 };
@@ -24,7 +31,7 @@ use tower::ServiceBuilder;
 
 use crate::{
     chat::Chat,
-    config::{ConfigError, Settings},
+    config::{self, ConfigError, Settings},
     cors,
     database::Database,
     drain::Drain,
@@ -49,13 +56,28 @@ pub fn router(
 ) -> Result<Router, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let policies = Policies::new(settings, &clock)?;
-    let mut checked = Chat::new(database.clone(), responder, clock, drain).router();
-    if settings.echo {
-        checked = checked.merge(echo::router(policies.client.clone()));
-    }
+    let limits = RateLimitLayer::new(policies.limiter.clone(), policies.client.clone());
+    let by_subject = limits
+        .clone()
+        .add_rule(RateRule::by_subject(limit(settings, "subject")?))
+        .map_err(|error| ConfigError::new(format!("--rate-limit: {error}")))?;
     let csrf = CsrfLayer::new(policies.csrf.clone()).with_client_policy(policies.client.clone());
+    let checked = |mode| {
+        let authentication = policies.authentication.layer(mode)?;
+        Ok(ServiceBuilder::new()
+            .layer(authentication)
+            .layer(csrf.clone())
+            .layer(by_subject.clone()))
+    };
+    let chat = Chat::new(database.clone(), responder, clock, drain).router();
+    let echo = if settings.echo {
+        echo::router(policies.client.clone()).layer(checked(Mode::Optional)?)
+    } else {
+        Router::new()
+    };
     let app = Router::new()
-        .merge(checked.layer(csrf))
+        .merge(chat.layer(checked(Mode::Required)?))
+        .merge(echo)
         .merge(page::router())
         .merge(openapi::router())
         .merge(health::router(database.clone()));
@@ -99,5 +121,28 @@ fn surround(app: Router, settings: &Settings, policies: Policies) -> Result<Rout
     let outermost = ServiceBuilder::new()
         .layer(SecurityHeadersLayer::new(headers).with_client_policy(client.clone()))
         .layer(AllowedHostsLayer::new(hosts).with_client_policy(client));
-    Ok(app.layer(outermost))
+    app = app.layer(outermost);
+    if settings.mode == config::Mode::Development {
+        app = app.layer(middleware::from_fn(log_refusal));
+    }
+    Ok(app)
+}
+
+/// The limit of `--rate-limit`, counted apart under `name`.
+fn limit(settings: &Settings, name: &str) -> Result<Limit, ConfigError> {
+    let quota = settings.rate_limit.quota();
+    quota
+        .and_then(|quota| Limit::new(name, quota))
+        .map_err(|error| ConfigError::new(format!("--rate-limit: {error}")))
+}
+
+/// Tells the developer why a request was refused, which the client is not told.
+async fn log_refusal(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    if let Some(rejection) = response.extensions().get::<Rejection>() {
+        let (code, reason) = (rejection.code(), rejection.reason());
+        tracing::info!(%method, path, code, reason, "refused");
+    }
+    response
 }

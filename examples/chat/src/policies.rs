@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use portcullis::{allowed_hosts::AllowedHosts, security_headers::HeaderPolicy};
+use portcullis::{
+    allowed_hosts::AllowedHosts,
+    jwt::{KeyRing, TokenReader},
+    jwt_cookie::{JwtCookieAuthLayer, Mode, Revocation, StreamGuard},
+    security_headers::HeaderPolicy,
+};
 use portcullis_core::{
     client::ClientPolicy,
     clock::Clock,
     cookie::{CookieError, CookieSpec},
     csrf::{CsrfBinding, CsrfPolicy},
     keys::{Purpose, RotationKeys},
-    memory::MemoryRateStore,
+    memory::{MemoryRateStore, MemorySessions},
     origin::Scheme,
     rate::Limiter,
 };
 
-use crate::config::{ConfigError, CookieProfileArg, CsrfBindingArg, Mode, Settings};
+use crate::config::{self, Algorithm, ConfigError, CookieProfileArg, CsrfBindingArg, Settings};
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +35,8 @@ pub struct Policies {
     pub csrf: CsrfPolicy,
     /// The headers of every response.
     pub headers: HeaderPolicy,
+    /// Which access tokens count, and where they are found.
+    pub authentication: Authentication,
     /// Counts requests, in this process.
     pub limiter: Limiter,
     /// Whether plain-http requests are sent to https.
@@ -50,10 +57,58 @@ impl Policies {
             client: client(settings),
             hosts: hosts(settings)?,
             csrf: csrf(settings, &keys)?,
+            authentication: Authentication::new(settings, clock)?,
             limiter: Limiter::new(counters, keys.current().derive(Purpose::Limiter)),
             headers: HeaderPolicy::strict(),
             redirects: is_https(settings),
         })
+    }
+}
+
+/// What the authentication layer is made of; its clones share the sessions.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    reader: TokenReader,
+    cookies: (&'static str, &'static str),
+    sessions: Arc<MemorySessions>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Authentication {
+    fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let secret = settings.signing_key.clone();
+        let keys = match settings.algorithm {
+            Algorithm::Hs256 => KeyRing::hs256(secret),
+            Algorithm::Hs384 => KeyRing::hs384(secret),
+            Algorithm::Hs512 => KeyRing::hs512(secret),
+        };
+        let keys = keys.map_err(|error| ConfigError::new(format!("--signing-key: {error}")))?;
+        Ok(Self {
+            reader: TokenReader::new(keys),
+            cookies: match settings.cookie_profile {
+                CookieProfileArg::Django => ("access_token", "refresh_token"),
+                CookieProfileArg::Host => ("__Host-access_token", "__Host-refresh_token"),
+            },
+            sessions: Arc::new(MemorySessions::new(clock.clone())),
+            clock: clock.clone(),
+        })
+    }
+
+    /// The layer that lets requests through as `mode` says, and ends streams with their session.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the layer refuses what it is made of.
+    pub fn layer(&self, mode: Mode) -> Result<JwtCookieAuthLayer, ConfigError> {
+        let (access, refresh) = self.cookies;
+        let local = Revocation::Local(self.sessions.clone());
+        JwtCookieAuthLayer::new(self.reader.clone())
+            .with_clock(self.clock.clone())
+            .with_mode(mode)
+            .with_cookie_names(access, refresh)
+            .and_then(|layer| layer.with_revocation(local))
+            .and_then(|layer| layer.with_stream_guard(StreamGuard::new()))
+            .map_err(|error| ConfigError::new(format!("--cookie-profile: {error}")))
     }
 }
 
@@ -78,7 +133,7 @@ fn client(settings: &Settings) -> ClientPolicy {
 
 fn hosts(settings: &Settings) -> Result<AllowedHosts, ConfigError> {
     let loopback = match settings.mode {
-        Mode::Development => {
+        config::Mode::Development => {
             let bound = settings.listen.ip();
             let bound = if bound.is_ipv6() {
                 format!("[{bound}]")
@@ -92,7 +147,7 @@ fn hosts(settings: &Settings) -> Result<AllowedHosts, ConfigError> {
                 bound,
             ]
         }
-        Mode::Production => Vec::new(),
+        config::Mode::Production => Vec::new(),
     };
     let public = settings.public_origins.iter();
     let public = public.map(|origin| origin.authority().host().to_owned());
@@ -131,8 +186,8 @@ fn csrf(settings: &Settings, keys: &RotationKeys) -> Result<CsrfPolicy, ConfigEr
     for origin in &settings.public_origins {
         policy = match settings.mode {
             // The page is also reached by loopback then, so our own origin stays the request's.
-            Mode::Development => trusted(policy, origin.as_str())?,
-            Mode::Production => policy.add_own_origin(origin.clone()),
+            config::Mode::Development => trusted(policy, origin.as_str())?,
+            config::Mode::Production => policy.add_own_origin(origin.clone()),
         };
     }
     Ok(policy)

@@ -5,12 +5,15 @@
 //! message is answered after the other.
 
 use axum::{
+    Extension,
     extract::{
         State,
         ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, close_code},
     },
     response::Response,
 };
+
+use portcullis::jwt_cookie::SessionEnded;
 
 use super::{Chat, CurrentUser, Event, MAX_REQUEST_BYTES};
 
@@ -28,9 +31,13 @@ type Ended = futures_util::future::BoxFuture<'static, ()>;
 pub async fn socket(
     State(chat): State<Chat>,
     user: CurrentUser,
+    session: Option<Extension<SessionEnded>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let ended: Ended = Box::pin(std::future::pending());
+    let ended: Ended = match session {
+        Some(Extension(session)) => Box::pin(session.into_future()),
+        None => Box::pin(std::future::pending()),
+    };
     upgrade
         .max_message_size(MAX_REQUEST_BYTES)
         .max_frame_size(MAX_REQUEST_BYTES)
