@@ -104,6 +104,12 @@ impl SharedRespond {
     }
 }
 
+impl Respond for SharedRespond {
+    fn respond(&self, rejection: &Rejection, request: &RequestView<'_>) -> Response<Bytes> {
+        self.0.respond(rejection, request)
+    }
+}
+
 impl Default for SharedRespond {
     fn default() -> Self {
         Self::new(Negotiate)

@@ -76,6 +76,7 @@ struct Shared {
     exempt: Vec<PathPattern>,
     client: ClientPolicy,
     respond: SharedRespond,
+    redirects: bool,
 }
 
 /// Layer that sends plain-http requests to https.
@@ -97,6 +98,7 @@ impl HttpsRedirectLayer {
                 exempt: Vec::new(),
                 client: ClientPolicy::direct(),
                 respond: SharedRespond::default(),
+                redirects: true,
             }),
         }
     }
@@ -119,6 +121,12 @@ impl HttpsRedirectLayer {
     /// Answers rejections with `respond` instead of [`Negotiate`](crate::respond::Negotiate).
     pub fn with_respond(self, respond: impl Respond + 'static) -> Self {
         self.with(|shared| shared.respond = SharedRespond::new(respond))
+    }
+
+    /// Lets every request pass: for a stack whose own origins are plain http.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn switched_off(self) -> Self {
+        self.with(|shared| shared.redirects = false)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {
@@ -152,7 +160,7 @@ impl Shared {
     fn answer(&self, request: &RequestView<'_>) -> Option<Response<Bytes>> {
         let client = self.client.client(request);
         let exempt = |pattern: &PathPattern| pattern.matches(request.uri.path());
-        if client.scheme == Scheme::Https || self.exempt.iter().any(exempt) {
+        if !self.redirects || client.scheme == Scheme::Https || self.exempt.iter().any(exempt) {
             return None;
         }
         let rejection = match self.hosts.check(request, &client) {

@@ -22,6 +22,8 @@ pub mod refresh;
 #[cfg(feature = "jwt")]
 pub mod require;
 pub mod security_headers;
+#[cfg(feature = "jwt")]
+pub mod stack;
 #[cfg(feature = "tokio")]
 pub mod tokio_clock;
 #[cfg(feature = "tracing")]
@@ -32,3 +34,5 @@ pub use portcullis_core as core;
 pub use portcullis_core::{Rejection, Secret, respond};
 #[cfg(feature = "jwt")]
 pub use portcullis_jwt as jwt;
+#[cfg(feature = "jwt")]
+pub use stack::Portcullis;

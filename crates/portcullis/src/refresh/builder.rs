@@ -101,12 +101,14 @@ pub(super) type Reauthenticate =
     Arc<dyn Fn(&str, &Secret) -> Answer<Result<bool, AuthenticatorError>> + Send + Sync>;
 
 /// Until when Django's refresh tokens are taken over, and who knows of them.
+#[derive(Clone)]
 pub(super) struct Adoption {
     pub(super) until: Timestamp,
     pub(super) django: Arc<dyn DjangoBlacklist>,
 }
 
 /// Builds a [`RefreshRotationService`]. See the [module docs](super) for an example.
+#[derive(Clone)]
 #[must_use]
 pub struct Builder {
     base: String,

@@ -1,0 +1,1 @@
+//! The stack as a whole: the order of its layers, and what each refuses first.
