@@ -26,10 +26,12 @@
 //! use std::sync::Arc;
 //! use portcullis::{
 //!     Secret,
-//!     core::{Answer, clock::SystemClock, keys::RotationKeys, memory::{MemoryRateStore, MemorySessions}},
+//!     core::{Answer, clock::SystemClock, keys::RotationKeys},
+//!     core::memory::{MemoryRateStore, MemorySessions},
 //!     jwt::KeyRing,
 //!     refresh::{
-//!         Authenticator, AuthenticatorError, Login, LoginOutcome, RefreshRotationService, Stores, User,
+//!         Authenticator, AuthenticatorError, Login, LoginOutcome, RefreshRotationService, Stores,
+//!         User,
 //!     },
 //! };
 //!

@@ -181,7 +181,8 @@ impl RefreshRotationService {
 impl Builder {
     /// Answers below `path` instead of `/api/auth`; `csrf/` and `token/…` are below its parent.
     ///
-    /// A router that cuts a prefix off wants the rest here: `nest_service("/api", …)` wants `/auth`.
+    /// A router that cuts a prefix off wants the rest here: `nest_service("/api", …)` wants
+    /// `/auth`.
     pub fn with_base_path(self, path: impl Into<String>) -> Self {
         Self {
             base: path.into(),

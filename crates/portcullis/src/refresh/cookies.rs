@@ -1,4 +1,4 @@
-//! The cookies that carry tokens: their names, where they go, and the lines that set and delete them.
+//! The cookies that carry tokens: their names, where they go, the lines that set and delete them.
 
 use std::{fmt, time::Duration};
 

@@ -232,7 +232,12 @@ pub(super) enum Blocked {
 /// The username as the limits compare it: NFKC, lower case, without invisible characters, so that
 /// look-alikes which a user store may fold into one account share its limits. Merging is safe.
 pub(super) fn account_key(username: &str) -> String {
-    let invisible = |c: &char| matches!(*c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let invisible = |c: &char| {
+        matches!(
+            *c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+        )
+    };
     username
         .nfkc()
         .filter(|c| !invisible(c))
