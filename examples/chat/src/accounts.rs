@@ -28,22 +28,23 @@ impl Accounts {
         }
     }
 
-    /// The active user called `name` if `password` is theirs.
+    /// The user called `name`, and whether `password` is theirs and they may log in.
     ///
-    /// An unknown name, a wrong password and an inactive user cost the same and answer the same.
+    /// An unknown name, a wrong password and an inactive user cost the same.
     ///
     /// # Errors
     ///
     /// [`AccountError`] when no verdict was reached.
-    pub async fn log_in(
+    pub async fn check(
         &self,
         name: &str,
         password: &Secret,
-    ) -> Result<Option<User>, AccountError> {
+    ) -> Result<(Option<User>, bool), AccountError> {
         let user = self.database.user_by_name(name).await?;
         let stored = user.as_ref().map(|user| user.password.as_str());
         let right = self.passwords.verify(name, stored, password).await?;
-        Ok(user.filter(|user| right && user.is_active))
+        let active = user.as_ref().is_some_and(|user| user.is_active);
+        Ok((user, right && active))
     }
 
     /// The user with the id `id`, if they are still active.

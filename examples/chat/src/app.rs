@@ -4,6 +4,7 @@
 //! |---|---|
 //! | all | security headers, allowed hosts, redirect to https, rate limit by address, CORS |
 //! | `/chat/…`, `/api/echo/` | all of these, then authentication, CSRF, rate limit by user |
+//! | `/api/auth/…`, `/api/csrf/`, `/api/token/…` | those for all; the service checks CSRF itself |
 //! | `/`, `/static/…`, `/healthz`, `/api/openapi.json` | no further ones |
 
 use std::sync::Arc;
@@ -30,12 +31,15 @@ use portcullis_core::{
 use tower::ServiceBuilder;
 
 use crate::{
+    accounts::Accounts,
+    auth,
     chat::Chat,
     config::{self, ConfigError, Settings},
     cors,
     database::Database,
     drain::Drain,
     echo, health, openapi, page,
+    passwords::Passwords,
     policies::Policies,
     responder::Responder,
 };
@@ -51,6 +55,7 @@ mod tests;
 pub fn router(
     settings: &Settings,
     database: &Database,
+    passwords: &Passwords,
     responder: Responder,
     drain: Drain,
 ) -> Result<Router, ConfigError> {
@@ -69,6 +74,8 @@ pub fn router(
             .layer(csrf.clone())
             .layer(by_subject.clone()))
     };
+    let accounts = Accounts::new(database.clone(), passwords.clone());
+    let auth = auth::router(settings, &policies, accounts, &clock)?;
     let chat = Chat::new(database.clone(), responder, clock, drain).router();
     let echo = if settings.echo {
         echo::router(policies.client.clone()).layer(checked(Mode::Optional)?)
@@ -78,6 +85,7 @@ pub fn router(
     let app = Router::new()
         .merge(chat.layer(checked(Mode::Required)?))
         .merge(echo)
+        .merge(auth)
         .merge(page::router())
         .merge(openapi::router())
         .merge(health::router(database.clone()));

@@ -6,6 +6,7 @@ use portcullis::{
     allowed_hosts::AllowedHosts,
     jwt::{KeyRing, TokenReader},
     jwt_cookie::{JwtCookieAuthLayer, Mode, Revocation, StreamGuard},
+    refresh::Stores,
     security_headers::HeaderPolicy,
 };
 use portcullis_core::{
@@ -14,9 +15,9 @@ use portcullis_core::{
     cookie::{CookieError, CookieSpec},
     csrf::{CsrfBinding, CsrfPolicy},
     keys::{Purpose, RotationKeys},
-    memory::{MemoryRateStore, MemorySessions},
     origin::Scheme,
     rate::Limiter,
+    store::Revocations,
 };
 
 use crate::config::{self, Algorithm, ConfigError, CookieProfileArg, CsrfBindingArg, Settings};
@@ -37,7 +38,11 @@ pub struct Policies {
     pub headers: HeaderPolicy,
     /// Which access tokens count, and where they are found.
     pub authentication: Authentication,
-    /// Counts requests, in this process.
+    /// What everything but token signatures is derived from.
+    pub rotation_keys: RotationKeys,
+    /// Sessions and counters, in this process.
+    pub stores: Stores,
+    /// Counts requests.
     pub limiter: Limiter,
     /// Whether plain-http requests are sent to https.
     pub redirects: bool,
@@ -52,15 +57,20 @@ impl Policies {
     pub fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let keys = RotationKeys::new(1, &settings.rotation_key)
             .map_err(|error| ConfigError::new(format!("--rotation-key-file: {error}")))?;
-        let counters = Arc::new(MemoryRateStore::new(clock.clone()));
+        let stores = Stores::memory(clock.clone());
         Ok(Self {
             client: client(settings),
             hosts: hosts(settings)?,
             csrf: csrf(settings, &keys)?,
-            authentication: Authentication::new(settings, clock)?,
-            limiter: Limiter::new(counters, keys.current().derive(Purpose::Limiter)),
+            authentication: Authentication::new(settings, &stores, clock)?,
+            limiter: Limiter::new(
+                stores.rates.clone(),
+                keys.current().derive(Purpose::Limiter),
+            ),
             headers: HeaderPolicy::strict(),
             redirects: is_https(settings),
+            rotation_keys: keys,
+            stores,
         })
     }
 }
@@ -70,12 +80,17 @@ impl Policies {
 pub struct Authentication {
     reader: TokenReader,
     cookies: (&'static str, &'static str),
-    sessions: Arc<MemorySessions>,
+    revocations: Arc<dyn Revocations>,
+    keys: KeyRing,
     clock: Arc<dyn Clock>,
 }
 
 impl Authentication {
-    fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+    fn new(
+        settings: &Settings,
+        stores: &Stores,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
         let secret = settings.signing_key.clone();
         let keys = match settings.algorithm {
             Algorithm::Hs256 => KeyRing::hs256(secret),
@@ -84,14 +99,20 @@ impl Authentication {
         };
         let keys = keys.map_err(|error| ConfigError::new(format!("--signing-key: {error}")))?;
         Ok(Self {
-            reader: TokenReader::new(keys),
+            reader: TokenReader::new(keys.clone()),
             cookies: match settings.cookie_profile {
                 CookieProfileArg::Django => ("access_token", "refresh_token"),
                 CookieProfileArg::Host => ("__Host-access_token", "__Host-refresh_token"),
             },
-            sessions: Arc::new(MemorySessions::new(clock.clone())),
+            revocations: stores.revocations.clone(),
+            keys,
             clock: clock.clone(),
         })
+    }
+
+    /// The keys that sign and verify tokens.
+    pub fn keys(&self) -> KeyRing {
+        self.keys.clone()
     }
 
     /// The layer that lets requests through as `mode` says, and ends streams with their session.
@@ -101,7 +122,7 @@ impl Authentication {
     /// [`ConfigError`] when the layer refuses what it is made of.
     pub fn layer(&self, mode: Mode) -> Result<JwtCookieAuthLayer, ConfigError> {
         let (access, refresh) = self.cookies;
-        let local = Revocation::Local(self.sessions.clone());
+        let local = Revocation::Local(self.revocations.clone());
         JwtCookieAuthLayer::new(self.reader.clone())
             .with_clock(self.clock.clone())
             .with_mode(mode)

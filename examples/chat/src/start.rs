@@ -32,7 +32,7 @@ pub async fn run(settings: Settings) -> Result<(), ConfigError> {
         .map_err(|error| ConfigError::new(format!("--upstream: {error}")))?;
 
     let drain = Drain::new();
-    let app = app::router(&settings, &database, responder, drain.clone())?;
+    let app = app::router(&settings, &database, &passwords, responder, drain.clone())?;
     let listener = listen("--listen", settings.listen).await?;
     let metrics = match settings.metrics_listen {
         Some(address) => Some(listen("--metrics-listen", address).await?),

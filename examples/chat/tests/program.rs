@@ -8,3 +8,5 @@ mod harness;
 mod refusals;
 #[path = "program/serving.rs"]
 mod serving;
+#[path = "program/walk.rs"]
+mod walk;

@@ -17,37 +17,28 @@ async fn accounts() -> (Accounts, Database) {
 }
 
 #[tokio::test]
-async fn the_right_password_finds_the_user_and_nothing_else_does() {
+async fn the_right_password_is_right_and_nothing_else_is() {
     let (accounts, _) = accounts().await;
-    let right = accounts
-        .log_in("ann", &Secret::new("portcullis"))
-        .await
-        .unwrap();
-    let ann = right.expect("her password");
-    assert_eq!(ann.name, "ann");
-    assert_eq!(
-        accounts.active(&ann.id.to_string()).await.unwrap(),
-        Some(ann)
-    );
-    for (name, password) in [
-        ("ann", "wrong"),
-        ("bob", "portcullis"),
-        ("ANN", "portcullis"),
-    ] {
-        let refused = accounts.log_in(name, &Secret::new(password)).await.unwrap();
-        assert_eq!(refused, None, "{name}");
-    }
+    let check = async |name: &str, password: &str| {
+        let secret = Secret::new(password);
+        let (user, right) = accounts.check(name, &secret).await.unwrap();
+        (user.map(|user| user.name), right)
+    };
+    let ann = Some("ann".to_owned());
+    assert_eq!(check("ann", "portcullis").await, (ann.clone(), true));
+    assert_eq!(check("ann", "wrong").await, (ann, false), "a real account");
+    assert_eq!(check("bob", "portcullis").await, (None, false));
+    assert_eq!(check("ANN", "portcullis").await, (None, false));
 }
 
 #[tokio::test]
-async fn an_inactive_user_is_nobody() {
+async fn an_inactive_user_may_not_log_in() {
     let (accounts, database) = accounts().await;
     let ann = database.user_by_name("ann").await.unwrap().unwrap();
+    let id = ann.id.to_string();
+    assert_eq!(accounts.active(&id).await.unwrap().as_ref(), Some(&ann));
     database.set_active(ann.id, false).await.unwrap();
-    let refused = accounts
-        .log_in("ann", &Secret::new("portcullis"))
-        .await
-        .unwrap();
-    assert_eq!(refused, None);
-    assert_eq!(accounts.active(&ann.id.to_string()).await.unwrap(), None);
+    let password = Secret::new("portcullis");
+    assert!(!accounts.check("ann", &password).await.unwrap().1);
+    assert_eq!(accounts.active(&id).await.unwrap(), None);
 }

@@ -14,6 +14,7 @@ use crate::{
     config::{Args, Asked, Settings},
     database::Database,
     drain::Drain,
+    passwords::Passwords,
     responder::Responder,
 };
 
@@ -27,7 +28,15 @@ fn app(flags: &[&str]) -> Router {
     };
     let settings = Settings::from_args(*args).unwrap();
     let database = Database::open(None).unwrap();
-    super::router(&settings, &database, Responder::BuiltIn, Drain::new()).unwrap()
+    let passwords = Passwords::new(&settings.rotation_key);
+    super::router(
+        &settings,
+        &database,
+        &passwords,
+        Responder::BuiltIn,
+        Drain::new(),
+    )
+    .unwrap()
 }
 
 async fn answer(app: &Router, request: Builder) -> Response<Body> {

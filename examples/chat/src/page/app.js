@@ -239,7 +239,7 @@ function hideSessions() {
 function sessionItem(session) {
   const item = document.createElement("li");
   const text = document.createElement("span");
-  const used = new Date(session.last_used);
+  const used = new Date(session.last_used * 1000);
   const label = session.label || "A browser";
   text.textContent = `${label}, last used ${used.toLocaleString()}`;
   item.append(text);

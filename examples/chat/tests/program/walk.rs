@@ -1,0 +1,135 @@
+//! What a browser does from login to logout, against the program itself.
+
+use http::Uri;
+use portcullis_core::clock::SystemClock;
+use portcullis_testkit::CookieJar;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+
+/// A browser with one open page of the service.
+struct Browser {
+    url: String,
+    jar: CookieJar,
+    csrf: String,
+}
+
+impl Browser {
+    async fn new(server: &Server) -> Self {
+        let mut browser = Self {
+            url: server.url().to_owned(),
+            jar: CookieJar::new(SystemClock),
+            csrf: String::new(),
+        };
+        let token = browser.send(Method::GET, "/api/csrf/", None).await;
+        browser.remember(token.json().await.unwrap());
+        browser
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Response {
+        let url: Uri = format!("{}{path}", self.url).parse().unwrap();
+        let mut request = reqwest::Client::new()
+            .request(method, url.to_string())
+            .header("origin", &self.url)
+            .header("sec-fetch-site", "same-origin")
+            .header("x-csrftoken", &self.csrf);
+        if let Some(cookies) = self.jar.header_for(&url) {
+            request = request.header("cookie", cookies);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        self.jar.store(&url, response.headers()).unwrap();
+        response
+    }
+
+    fn remember(&mut self, answer: Value) -> Value {
+        if let Some(token) = answer["csrfToken"].as_str() {
+            token.clone_into(&mut self.csrf);
+        }
+        answer
+    }
+
+    async fn log_in(&mut self, password: &str) -> Response {
+        let body = json!({"username": "demo", "password": password});
+        self.send(Method::POST, "/api/auth/login/", Some(body))
+            .await
+    }
+}
+
+#[tokio::test]
+async fn from_login_to_logout() {
+    let server = Server::start(&[]);
+    let mut browser = Browser::new(&server).await;
+    let before = browser.send(Method::GET, "/api/auth/me/", None).await;
+    assert_eq!(before.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        browser.log_in("wrong").await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+
+    let login = browser.log_in("portcullis").await;
+    assert_eq!(login.status(), StatusCode::OK);
+    let answer = browser.remember(login.json().await.unwrap());
+    assert_eq!(answer["user"]["username"], "demo");
+    let me = browser.send(Method::GET, "/api/auth/me/", None).await;
+    assert_eq!(
+        me.json::<Value>().await.unwrap()["user"]["username"],
+        "demo"
+    );
+
+    let message = json!({"message": "hello"});
+    let mut stream = browser
+        .send(Method::POST, "/chat/stream", Some(message))
+        .await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    let mut pieces = Vec::new();
+    while let Some(piece) = stream.chunk().await.unwrap() {
+        pieces.push(String::from_utf8(piece.to_vec()).unwrap());
+    }
+    assert!(pieces.len() > 5, "piece by piece: {pieces:?}");
+    assert!(
+        pieces[0].starts_with("event: token\ndata: {\"text\":"),
+        "{pieces:?}"
+    );
+    assert!(
+        pieces.concat().ends_with("event: done\ndata: {}\n\n"),
+        "{pieces:?}"
+    );
+
+    let refresh = browser.send(Method::POST, "/api/auth/refresh/", None).await;
+    assert_eq!(refresh.status(), StatusCode::OK);
+    let sessions = browser.send(Method::GET, "/api/auth/sessions/", None).await;
+    let sessions: Value = sessions.json().await.unwrap();
+    assert_eq!(sessions["sessions"][0]["current"], true);
+
+    let logout = browser.send(Method::POST, "/api/auth/logout/", None).await;
+    assert_eq!(logout.status(), StatusCode::OK);
+    let after = browser.send(Method::GET, "/api/auth/me/", None).await;
+    assert_eq!(after.status(), StatusCode::UNAUTHORIZED);
+    let after = browser.send(Method::GET, "/chat/history", None).await;
+    assert_eq!(after.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_stream_that_is_under_way() {
+    let server = Server::start(&[]);
+    let mut browser = Browser::new(&server).await;
+    let login = browser.log_in("portcullis").await;
+    browser.remember(login.json().await.unwrap());
+    let message = json!({"message": "hello"});
+    let mut stream = browser
+        .send(Method::POST, "/chat/stream", Some(message))
+        .await;
+    let mut text = stream.chunk().await.unwrap().unwrap().to_vec();
+    let logout = browser.send(Method::POST, "/api/auth/logout/", None).await;
+    assert_eq!(logout.status(), StatusCode::OK);
+    while let Some(piece) = stream.chunk().await.unwrap() {
+        text.extend_from_slice(&piece);
+    }
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("event: session-ended"), "{text}");
+    assert!(!text.contains("event: done"), "{text}");
+}
