@@ -82,7 +82,12 @@ function explain(response, answer) {
 function refresh() {
   refreshing ??= (async () => {
     try {
-      await read(await send("POST", "/api/auth/refresh/"));
+      let response = await send("POST", "/api/auth/refresh/");
+      if (response.status === 403) {
+        await fetchCsrfToken(); // the token may have belonged to an earlier session
+        response = await send("POST", "/api/auth/refresh/");
+      }
+      await read(response);
       return true;
     } catch (problem) {
       // Only a refused session ends it: a busy service or a lost connection does not.
