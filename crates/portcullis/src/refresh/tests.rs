@@ -13,7 +13,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use portcullis_core::{
     Answer, Rejection, Secret,
-    audit::{AuditEvent, AuditKind, AuditSink, MemoryAudit},
+    audit::{AuditKind, MemoryAudit},
     client::PeerAddr,
     clock::Clock,
     keys::RotationKeys,
