@@ -16,6 +16,10 @@ use crate::clock::Timestamp;
 pub enum AuditKind {
     /// A token that Django issued was taken into a family.
     Adopted,
+    /// The keys that verify tokens were replaced by those that another server publishes.
+    KeysChanged,
+    /// The keys that another server publishes could not be fetched, or not used.
+    KeysUnavailable,
     /// A login that was refused.
     LoginFailed,
     /// A login that opened a family.
@@ -45,6 +49,8 @@ impl AuditKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Adopted => "adopted",
+            Self::KeysChanged => "keys_changed",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::LoginFailed => "login_failed",
             Self::LoginSucceeded => "login_succeeded",
             Self::Logout => "logout",

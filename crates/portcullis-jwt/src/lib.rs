@@ -8,6 +8,7 @@
 //! | [`claims`] | what a verified token says |
 //! | [`mint`] | issues tokens, byte-identical for identical input |
 //! | [`cache`] | remembers verified tokens |
+//! | `jwks` | fetches the keys that another server publishes (feature `jwks`) |
 //! | [`rejection`] | why a token was refused |
 //!
 //! # Example
@@ -46,6 +47,9 @@ mod compact;
 mod header;
 mod hmac_key;
 mod json;
+#[cfg(feature = "jwks")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwks")))]
+pub mod jwks;
 pub mod key;
 pub mod mint;
 pub mod reader;

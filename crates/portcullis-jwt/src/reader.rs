@@ -162,13 +162,12 @@ impl TokenReader {
     /// The decoded payload of a token whose signature is right; nothing of it is read before.
     fn verified_payload(&self, epoch: &Epoch, token: &[u8]) -> Result<Vec<u8>, TokenRejection> {
         let compact = Compact::split(token, self.rules.max_token_bytes)?;
-        let keys = &epoch.keys;
-        let key = if let Some(key) = keys.by_header(compact.header) {
+        let key = if let Some(key) = epoch.keys.by_header(compact.header) {
             key
         } else {
             let bytes = compact::decode(compact.header)?;
             let header = header::read(&bytes, &self.rules.types)?;
-            let key = keys.by_kid(header.kid.as_deref())?;
+            let key = self.keys.find(epoch, header.kid.as_deref())?;
             if key.algorithm() != header.algorithm {
                 return Err(TokenRejection::AlgorithmMismatch);
             }

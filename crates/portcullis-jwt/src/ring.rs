@@ -62,6 +62,15 @@ impl KeySet {
         }
     }
 
+    /// A set by which nothing verifies.
+    #[cfg(feature = "jwks")]
+    pub(crate) const fn empty() -> Self {
+        Self {
+            signing: None,
+            verifying: Vec::new(),
+        }
+    }
+
     /// Also verifies with `key`.
     ///
     /// # Errors
@@ -129,7 +138,14 @@ impl KeySet {
 /// # Ok::<_, portcullis_jwt::KeyError>(())
 /// ```
 #[derive(Clone)]
-pub struct KeyRing(Arc<ArcSwap<Epoch>>);
+pub struct KeyRing(Arc<Shared>);
+
+struct Shared {
+    epoch: ArcSwap<Epoch>,
+    /// Keeps one permit from the first unknown `kid` until it is taken.
+    #[cfg(feature = "jwks")]
+    unknown_kid: tokio::sync::Notify,
+}
 
 /// A key set, and a number that no other key set of the process has.
 pub(crate) struct Epoch {
@@ -150,7 +166,11 @@ impl Epoch {
 impl KeyRing {
     /// A ring that uses `keys`.
     pub fn new(keys: KeySet) -> Self {
-        Self(Arc::new(ArcSwap::new(Epoch::new(keys))))
+        Self(Arc::new(Shared {
+            epoch: ArcSwap::new(Epoch::new(keys)),
+            #[cfg(feature = "jwks")]
+            unknown_kid: tokio::sync::Notify::new(),
+        }))
     }
 
     /// One HS256 key without a `kid`: what a Django site has.
@@ -185,11 +205,38 @@ impl KeyRing {
 
     /// Uses `keys` from the next token on, in every clone; drops every cached verification.
     pub fn replace(&self, keys: KeySet) {
-        self.0.store(Epoch::new(keys));
+        self.0.epoch.store(Epoch::new(keys));
     }
 
     pub(crate) fn load(&self) -> Guard<Arc<Epoch>> {
-        self.0.load()
+        self.0.epoch.load()
+    }
+
+    /// The key for `kid` out of `epoch`; whoever refreshes the ring hears of an unknown name.
+    pub(crate) fn find<'e>(
+        &self,
+        epoch: &'e Epoch,
+        kid: Option<&str>,
+    ) -> Result<&'e VerifyingKey, TokenRejection> {
+        let found = epoch.keys.by_kid(kid);
+        #[cfg(feature = "jwks")]
+        if found.is_err() && kid.is_some() {
+            self.0.unknown_kid.notify_one();
+        }
+        found
+    }
+
+    /// Waits until a token has named an unknown key, or remembers that one did.
+    #[cfg(feature = "jwks")]
+    pub(crate) async fn unknown_kid(&self) {
+        self.0.unknown_kid.notified().await;
+    }
+
+    /// Forgets the unknown names so far.
+    #[cfg(feature = "jwks")]
+    pub(crate) fn forget_unknown_kid(&self) {
+        let permit = std::pin::pin!(self.0.unknown_kid.notified());
+        permit.enable();
     }
 }
 

@@ -39,7 +39,8 @@ impl AuditSink for TracingAudit {
         }
         match event.kind {
             AuditKind::Refused | AuditKind::Refreshed => report!(debug),
-            AuditKind::Reuse
+            AuditKind::KeysUnavailable
+            | AuditKind::Reuse
             | AuditKind::RevocationUnconfirmed
             | AuditKind::StoreFailed
             | AuditKind::StoreRolledBack => report!(warn),

@@ -6,6 +6,8 @@ use super::*;
 mod asymmetric;
 #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
 mod jwks;
+#[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+mod malleability;
 
 #[track_caller]
 fn refused(secret: impl Into<Vec<u8>>, want: &str) {
