@@ -9,5 +9,6 @@ mod dependencies;
 mod grpc;
 mod house_rules;
 mod layers;
+mod stacked;
 mod support;
 mod types;

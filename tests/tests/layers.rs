@@ -50,7 +50,7 @@ pub(crate) fn security_headers() -> SecurityHeadersLayer {
     SecurityHeadersLayer::new(HeaderPolicy::api())
 }
 
-fn keys() -> KeyRing {
+pub(crate) fn keys() -> KeyRing {
     KeyRing::hs256(Secret::new([7; 32])).unwrap()
 }
 

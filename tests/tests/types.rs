@@ -1,7 +1,8 @@
 //! What every type that a user holds on to can be used for.
 
 use portcullis::{
-    Guarded, allowed_hosts, csrf, https_redirect, jwt_cookie, rate_limit, require, security_headers,
+    Guarded, Portcullis, allowed_hosts, csp_report, csrf, csrf_form, https_redirect, jwt_cookie,
+    rate_limit, refresh, require, security_headers, stack,
 };
 
 /// A handler can be shared between threads, moved while it is polled, and cloned for each
@@ -27,6 +28,14 @@ fn every_layer_and_service_can_be_shared_and_cloned() {
     shared::<rate_limit::RateLimitLayer>();
     shared::<rate_limit::RateLimit<()>>();
     shared::<require::RequireLayer<fn(&jwt_cookie::Authenticated) -> bool>>();
+    shared::<refresh::RefreshRotationService>();
+    shared::<refresh::Stores>();
+    shared::<stack::Stack>();
+    shared::<stack::PortcullisLayer>();
+    shared::<stack::PublicLayer>();
+    shared::<stack::Public<()>>();
+    shared::<Portcullis<()>>();
+    shared::<csrf_form::CsrfFormLayer>();
     shared::<security_headers::SecurityHeadersLayer>();
     shared::<security_headers::SecurityHeaders<()>>();
 }
@@ -36,5 +45,8 @@ fn every_future_and_body_can_be_sent() {
     sent::<allowed_hosts::ResponseFuture<Future, String>>();
     sent::<csrf::ResponseFuture<Future, String>>();
     sent::<security_headers::ResponseFuture<Future>>();
+    sent::<refresh::ResponseFuture>();
+    sent::<refresh::ReplyBody>();
+    sent::<csp_report::ResponseFuture<Vec<u8>>>();
     sent::<Guarded<String>>();
 }

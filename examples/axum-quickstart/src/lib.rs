@@ -1,48 +1,43 @@
-//! An axum application as it was ([`notes`]), and the lines that protect it ([`protected`]).
+//! An axum application as it was ([`notes`]), its users ([`users`]), and the lines that protect it
+//! ([`protected`]).
 
 pub mod notes;
+pub mod users;
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, net::SocketAddr, sync::Arc};
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo};
 use portcullis::{
-    Secret,
-    core::{
-        client::ClientPolicy,
-        clock::SystemClock,
-        keys::{Purpose, RotationKeys},
-        memory::MemoryRateStore,
-    },
-    csrf::{CsrfLayer, policy::CsrfPolicy},
-    jwt::{KeyRing, TokenReader},
-    jwt_cookie::JwtCookieAuthLayer,
-    rate_limit::{
-        RateLimitLayer, RateRule,
-        limit::{Limit, Limiter, Quota},
-    },
-    security_headers::{HeaderPolicy, SecurityHeadersLayer},
+    Portcullis, Secret,
+    core::{client::ClientPolicy, clock::SystemClock, keys::RotationKeys},
+    jwt::KeyRing,
+    refresh::{CookieProfile, Stores, TokenCookies},
 };
-use tower::ServiceBuilder;
+use users::Users;
 
-/// The notes behind the layers: only users with a token of `signing` get in, browsers prove that a
-/// request comes from a page of `own`, and a user may send 60 requests a minute.
+/// The notes behind the whole stack, with login, refresh and logout beside them.
 ///
 /// `signing` may be the key that Django signs with. `secret` is ours alone; every replica has the
-/// same.
+/// same. `own` is the origin that browsers show; one of plain http is for development.
 ///
 /// # Errors
 ///
 /// When `own` is no origin, or `secret` is shorter than 32 bytes.
 pub fn protected(signing: KeyRing, own: &str, secret: &Secret) -> Result<Router, Box<dyn Error>> {
-    let keys = RotationKeys::new(1, secret)?;
-    let csrf = CsrfPolicy::from_rotation_keys(&keys).add_own_origin(own.parse()?);
-    let store = Arc::new(MemoryRateStore::new(Arc::new(SystemClock)));
-    let limiter = Limiter::new(store, keys.current().derive(Purpose::Limiter));
-    let per_user = RateRule::by_subject(Limit::new("user", Quota::per_minute(60)?)?);
-    let layers = ServiceBuilder::new()
-        .layer(SecurityHeadersLayer::new(HeaderPolicy::api()))
-        .layer(JwtCookieAuthLayer::<()>::new(TokenReader::new(signing)))
-        .layer(CsrfLayer::new(csrf))
-        .layer(RateLimitLayer::new(limiter, ClientPolicy::direct()).add_rule(per_user)?);
-    Ok(notes::app().layer(layers))
+    let rotation = RotationKeys::new(1, secret)?;
+    let stores = Stores::memory(Arc::new(SystemClock));
+    let client = ClientPolicy::direct()
+        .with_peer_from(|found| found.get().map(|peer: &ConnectInfo<SocketAddr>| peer.0));
+    let mut stack = Portcullis::builder(signing, rotation, stores, Users)
+        .add_own_origin(own.parse()?)
+        .with_client_policy(client);
+    if own.starts_with("http:") {
+        let cookies = TokenCookies::new(CookieProfile::Django).insecure_development()?;
+        stack = stack
+            .with_cookies(cookies)
+            .configure_service(|service| service.insecure_development());
+    }
+    let stack = stack.build()?;
+    let app = notes::app().layer(stack.layer());
+    Ok(app.fallback_service(stack.auth_service()))
 }

@@ -1,13 +1,9 @@
-//! `cargo run -p axum-quickstart`: serves notes to a user whose token it prints.
+//! `cargo run -p axum-quickstart`: serves notes to whoever logs in.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, net::SocketAddr};
 
 use axum_quickstart::protected;
-use portcullis::{
-    Secret,
-    core::clock::{Clock as _, SystemClock},
-    jwt::{KeyRing, Minter, mint::AccessParams, random_jti},
-};
+use portcullis::{Secret, jwt::KeyRing};
 use tokio::net::TcpListener;
 
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -15,23 +11,15 @@ const ADDRESS: &str = "127.0.0.1:8080";
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let signing = KeyRing::hs256(Secret::random(32)?)?;
-    let token = token(&signing)?;
-    let app = protected(signing, &format!("http://{ADDRESS}"), &Secret::random(32)?)?;
-    println!("within five minutes, try\n");
-    println!("  curl -i http://{ADDRESS}/notes -H 'Authorization: Bearer {token}'");
-    axum::serve(TcpListener::bind(ADDRESS).await?, app).await?;
+    let own = format!("http://{ADDRESS}");
+    let app = protected(signing, &own, &Secret::random(32)?)?;
+    println!("log in, then ask for the notes:\n");
+    println!(
+        "  curl -c jar {own}/api/auth/login/ --json '{{\"username\": \"demo\", \"password\": \"portcullis\"}}'"
+    );
+    println!("  curl -b jar {own}/notes");
+    let listener = TcpListener::bind(ADDRESS).await?;
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).await?;
     Ok(())
-}
-
-fn token(signing: &KeyRing) -> Result<String, Box<dyn Error>> {
-    let now = SystemClock.now();
-    let token = Minter::new(signing.clone()).mint_access(&AccessParams {
-        subject: "42",
-        jti: &random_jti()?,
-        issued_at: now,
-        expires: now + Duration::from_secs(300),
-        session: None,
-        extra: None,
-    })?;
-    Ok(token)
 }
