@@ -34,9 +34,7 @@
 //!     .add_own_origin("https://chat.example".parse()?)
 //!     .build()?;
 //!
-//! let app = service_fn(|_| async {
-//!     Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Empty::<bytes::Bytes>::new()))
-//! });
+//! let app = service_fn(|_| async { Ok::<_, std::convert::Infallible>(http::Response::new(())) });
 //! let protected = stack.layer().layer(app);
 //! # tokio_test::block_on(async {
 //! let elsewhere = http::Request::get("/").header("host", "evil.example").body(())?;

@@ -13,10 +13,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let signing = KeyRing::hs256(Secret::random(32)?)?;
     let own = format!("http://{ADDRESS}");
     let app = protected(signing, &own, &Secret::random(32)?)?;
+    let login = r#"{"username": "demo", "password": "portcullis"}"#;
     println!("log in, then ask for the notes:\n");
-    println!(
-        "  curl -c jar {own}/api/auth/login/ --json '{{\"username\": \"demo\", \"password\": \"portcullis\"}}'"
-    );
+    println!("  curl -c jar {own}/api/auth/login/ --json '{login}'");
     println!("  curl -b jar {own}/notes");
     let listener = TcpListener::bind(ADDRESS).await?;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
