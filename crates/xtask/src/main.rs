@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cargo xtask test` | gets what the tests need, then runs every test in every feature set |
 //! | `cargo xtask ci` | formatting, lints and documentation, then all of `test` |
+//! | `cargo xtask bench` | measures what the layers cost beside their peers: `docs/performance.md` |
 //! | `cargo xtask deny` | licences, bans and sources of all dependencies |
 
 mod needs;
@@ -25,6 +26,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure what the layers cost beside their peers
+    Bench {
+        /// Count instructions with valgrind instead of measuring time
+        #[arg(long)]
+        instructions: bool,
+    },
     /// Check formatting, lints and documentation, then run all of `test`
     Ci,
     /// Check licences, bans and sources of all dependencies; builds cargo-deny the first time
@@ -40,6 +47,7 @@ enum Command {
 fn main() -> ExitCode {
     let mut runner = Runner::new();
     let outcome = match Arguments::parse().command {
+        Command::Bench { instructions } => runner.run_all(&plan::bench(instructions)),
         Command::Ci => ci(&mut runner),
         Command::Deny => runner.run_all(&plan::deny()),
         Command::Test { no_install } => test(&mut runner, !no_install),

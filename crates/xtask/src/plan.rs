@@ -20,6 +20,15 @@ pub(crate) fn checks() -> Vec<Step> {
         ),
         Step::cargo("documentation", "doc --workspace --no-deps --all-features")
             .with_variable("RUSTDOCFLAGS", "-D warnings"),
+        Step::cargo(
+            "formatting of the benches, a workspace of their own",
+            "fmt --manifest-path tests/peers/Cargo.toml --check",
+        ),
+        Step::cargo(
+            "clippy of the benches; their lock file is up to date",
+            "clippy --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers \
+             -- -D warnings",
+        ),
     ]
 }
 
@@ -56,6 +65,23 @@ pub(crate) fn tests() -> Vec<Step> {
             "test -p axum-quickstart -p hyper-plain -p tonic-greeter -p portcullis-chat",
         ),
     ]
+}
+
+/// Costs beside peers: time and allocations, or instructions under valgrind.
+pub(crate) fn bench(instructions: bool) -> Vec<Step> {
+    vec![if instructions {
+        Step::cargo(
+            "instructions beside peers, counted by valgrind",
+            "run --release --locked --manifest-path tests/peers/Cargo.toml \
+             --target-dir target/peers -- --instructions",
+        )
+    } else {
+        Step::cargo(
+            "time and allocations beside peers",
+            "run --release --locked --manifest-path tests/peers/Cargo.toml \
+             --target-dir target/peers",
+        )
+    }]
 }
 
 /// Licences, bans and sources.

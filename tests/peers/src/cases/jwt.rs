@@ -1,0 +1,162 @@
+//! A token in a cookie: seen for the first time, and seen before.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    hint::black_box,
+    task::{Context, Poll},
+};
+
+use http::{Method, Response};
+use jwt_authorizer::{
+    IntoLayer as _, JwtAuthorizer, Validation,
+    layer::{AuthorizationService, JwtSource},
+};
+use portcullis::{
+    core::clock::{Clock as _, SystemClock},
+    jwt::CachedReader,
+    jwt_cookie::JwtCookieAuthLayer,
+};
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use super::{bare, browser, finish, passing};
+use crate::{
+    measure::Case,
+    report::{Bar, Group},
+    send::{Handler, Incoming, Sending},
+    tokens::{Claims, Keys, SECRET},
+};
+
+/// How many different tokens are new in one pass.
+pub(super) const NEW_TOKENS: usize = 256;
+
+const FIRST: &str = "portcullis jwt_cookie, HS256, first sight";
+const UNREMEMBERED: &str = "portcullis jwt_cookie, HS256, cache off";
+const READER: &str = "portcullis TokenReader alone, HS256";
+const AUTHORIZER: &str = "jwt-authorizer 0.15, HS256 in a cookie";
+
+/// Of each algorithm: first sight, seen before, jsonwebtoken.
+const HS256: [&str; 3] = [
+    UNREMEMBERED,
+    "portcullis jwt_cookie, HS256, seen before",
+    "jsonwebtoken 11.1 decode, HS256",
+];
+const RS256: [&str; 3] = [
+    "portcullis jwt_cookie, RS256, cache off",
+    "portcullis jwt_cookie, RS256, seen before",
+    "jsonwebtoken 11.1 decode, RS256",
+];
+const ES256: [&str; 3] = [
+    "portcullis jwt_cookie, ES256, cache off",
+    "portcullis jwt_cookie, ES256, seen before",
+    "jsonwebtoken 11.1 decode, ES256",
+];
+const EDDSA: [&str; 3] = [
+    "portcullis jwt_cookie, EdDSA, cache off",
+    "portcullis jwt_cookie, EdDSA, seen before",
+    "jsonwebtoken 11.1 decode, EdDSA",
+];
+
+pub(super) fn group() -> Group {
+    let keys = Keys::hs256();
+    let mut cases = vec![first_sight(&keys), reader_alone(&keys), authorizer(&keys)];
+    cases.extend(algorithm(HS256, &keys));
+    cases.extend(algorithm(RS256, &Keys::rs256()));
+    cases.extend(algorithm(ES256, &Keys::es256()));
+    cases.extend(algorithm(EDDSA, &Keys::eddsa()));
+    let mut bars = vec![
+        Bar::new(FIRST, AUTHORIZER).times(3.9),
+        Bar::new(UNREMEMBERED, AUTHORIZER).times(3.9).allocations(3),
+        Bar::new(HS256[1], AUTHORIZER).times(14.0),
+        Bar::new(READER, HS256[2]),
+        Bar::new(RS256[0], RS256[2]).times(1.4),
+        Bar::new(HS256[1], HS256[2]),
+    ];
+    bars.extend([RS256, ES256, EDDSA].map(|[_, seen, peer]| Bar::new(seen, peer).times(100.0)));
+    Group { cases, bars }
+}
+
+/// With the cache at work: verified, then remembered.
+fn first_sight(keys: &Keys) -> Case {
+    let requests: Vec<_> = (0..NEW_TOKENS)
+        .map(|_| request(&keys.mint().text))
+        .collect();
+    let reader = keys.reader();
+    let build = move || JwtCookieAuthLayer::<()>::new(reader.clone()).layer(Handler);
+    Case::added(
+        FIRST,
+        bare(requests.clone()),
+        Sending::anew(build, requests),
+    )
+    .at_most(NEW_TOKENS)
+}
+
+fn reader_alone(keys: &Keys) -> Case {
+    let (reader, token) = (keys.reader(), keys.mint().text);
+    Case::whole(READER, move || {
+        let claims = reader.read_access::<()>(black_box(token.as_bytes()), SystemClock.now());
+        black_box(claims).expect("a valid token");
+    })
+}
+
+fn algorithm(names: [&str; 3], keys: &Keys) -> [Case; 3] {
+    let token = keys.mint().text;
+    let reader = CachedReader::uncached(keys.reader());
+    let forgetful = JwtCookieAuthLayer::<()>::new(keys.reader()).with_reader(reader);
+    let mindful = JwtCookieAuthLayer::<()>::new(keys.reader());
+    [
+        passing(names[0], forgetful.layer(Handler), request(&token)),
+        passing(names[1], mindful.layer(Handler), request(&token)),
+        jsonwebtoken(names[2], keys, token),
+    ]
+}
+
+#[allow(clippy::disallowed_methods)] // the peer, as its users call it
+fn jsonwebtoken(name: &str, keys: &Keys, token: String) -> Case {
+    let (key, validation) = (keys.decoding.clone(), keys.validation.clone());
+    Case::whole(name, move || {
+        let claims = jsonwebtoken::decode::<Claims>(black_box(&token), &key, &validation);
+        black_box(claims).expect("a valid token");
+    })
+}
+
+fn authorizer(keys: &Keys) -> Case {
+    passing(AUTHORIZER, authorized(), request(&keys.mint().text))
+}
+
+/// A handler behind jwt-authorizer, which is on axum 0.7.
+pub(super) fn authorized() -> AuthorizationService<OldHandler, Claims> {
+    let builder = JwtAuthorizer::<Claims>::from_secret(SECRET)
+        .validation(Validation::new().leeway(0))
+        .jwt_source(JwtSource::Cookie("__Host-access_token".to_owned()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers");
+    let authorizer = runtime.block_on(builder.build()).expect("a key is given");
+    authorizer.into_layer().layer(OldHandler)
+}
+
+/// [`Handler`] with the body of axum 0.7.
+#[derive(Clone)]
+pub(super) struct OldHandler;
+
+impl Service<Incoming> for OldHandler {
+    type Response = Response<axum_07::body::Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Incoming) -> Self::Future {
+        drop(black_box(request));
+        ready(Ok(Response::new(axum_07::body::Body::empty())))
+    }
+}
+
+fn request(token: &str) -> Incoming {
+    let cookies = format!("theme=dark; __Host-access_token={token}; lang=en");
+    finish(browser(Method::GET).header("cookie", cookies))
+}
