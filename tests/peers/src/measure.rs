@@ -99,8 +99,8 @@ fn difference(case: &mut Case, calls: usize, bare_first: bool) -> f64 {
         return pass(case.work.as_mut(), calls);
     };
     if bare_first {
-        let base = pass(bare.as_mut(), calls);
-        pass(case.work.as_mut(), calls) - base
+        let without = pass(bare.as_mut(), calls);
+        pass(case.work.as_mut(), calls) - without
     } else {
         pass(case.work.as_mut(), calls) - pass(bare.as_mut(), calls)
     }

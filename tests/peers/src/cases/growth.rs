@@ -114,7 +114,7 @@ where
                 .state
                 .wrapping_mul(1_664_525)
                 .wrapping_add(1_013_904_223);
-            let key = (u64::from(self.state) * u64::from(self.keys) >> 32) as u32;
+            let key = ((u64::from(self.state) * u64::from(self.keys)) >> 32) as u32;
             let response = send(&mut self.service, addressed(&self.request, key));
             assert_eq!(response.status(), StatusCode::OK);
         }

@@ -44,10 +44,10 @@ fn helmet() -> HelmetLayer {
         .enable(helmet::ContentSecurityPolicy::default())
         .enable(helmet::CrossOriginOpenerPolicy::default())
         .enable(helmet::CrossOriginResourcePolicy::default())
-        .enable(helmet::OriginAgentCluster::default())
+        .enable(helmet::OriginAgentCluster)
         .enable(helmet::ReferrerPolicy::default())
         .enable(helmet::StrictTransportSecurity::default())
-        .enable(helmet::XContentTypeOptions::default())
+        .enable(helmet::XContentTypeOptions)
         .enable(helmet::XFrameOptions::default());
     layer
 }
