@@ -239,6 +239,18 @@ impl ClientPolicy {
         }
     }
 
+    /// The client's address alone, as [`client`](Self::client) finds it.
+    ///
+    /// Where no proxy stands between, scheme and host are not looked at.
+    pub fn address(&self, request: &RequestView<'_>) -> Option<IpAddr> {
+        let peer = self.peer(request.extensions);
+        if self.trusts_peer(peer, request.extensions) {
+            self.client(request).address
+        } else {
+            peer
+        }
+    }
+
     /// The name of a forwarding header of `request` that is ignored because its peer is not
     /// declared; only once in the life of this policy and its clones, for a warning.
     ///

@@ -9,6 +9,9 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 
+use scan::{pairs, trim, without};
+
+mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -70,7 +73,7 @@ pub fn all<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [
     lines
         .into_iter()
         .flatten()
-        .flat_map(|line| line.as_bytes().split(|&byte| byte == b';'))
+        .flat_map(|line| pairs(line.as_bytes()))
         .filter_map(move |pair| value_of(pair, name.as_bytes()))
 }
 
@@ -88,16 +91,6 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     (trim(&pair[..equals]) == name).then(|| trim(&pair[equals + 1..]))
 }
 
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = bytes {
-        bytes = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
 /// Removes the cookies that `removed` names from every `Cookie` line, keeping the others' bytes.
 ///
 /// This is how a layer keeps a token from the service behind it.
@@ -112,33 +105,25 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
 /// assert_eq!(headers["cookie"], "a=1; b=2");
 /// ```
 pub fn strip(headers: &mut HeaderMap, removed: impl Fn(&[u8]) -> bool) {
-    let is_removed = |pair: &[u8]| {
-        pair.iter()
-            .position(|&b| b == b'=')
-            .is_some_and(|equals| removed(trim(&pair[..equals])))
-    };
-    let any = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .any(|line| line.as_bytes().split(|&b| b == b';').any(is_removed));
-    if !any {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    let Some(first) = lines.next() else { return };
+    if lines.next().is_none() {
+        match without(first, &removed) {
+            None => {}
+            Some(rest) if rest.is_empty() => drop(headers.remove(header::COOKIE)),
+            Some(rest) => drop(headers.insert(header::COOKIE, rest)),
+        }
         return;
     }
     let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    if !lines.iter().any(|line| without(line, &removed).is_some()) {
+        return;
+    }
     headers.remove(header::COOKIE);
     for line in lines {
-        let kept: Vec<&[u8]> = line
-            .as_bytes()
-            .split(|&byte| byte == b';')
-            .filter(|pair| !is_removed(pair) && !trim(pair).is_empty())
-            .map(trim)
-            .collect();
-        // A subset of the bytes of a valid header value, joined by "; ", is one.
-        if let (false, Ok(value)) = (
-            kept.is_empty(),
-            HeaderValue::from_bytes(&kept.join(b"; ".as_slice())),
-        ) {
-            headers.append(header::COOKIE, value);
+        let rest = without(&line, &removed).unwrap_or(line);
+        if !rest.is_empty() {
+            headers.append(header::COOKIE, rest);
         }
     }
 }

@@ -23,7 +23,9 @@ fn request(peer: &str, headers: &[(&str, &str)]) -> Request<()> {
 }
 
 fn address(policy: &ClientPolicy, request: &Request<()>) -> String {
-    let client = policy.client(&RequestView::of(request));
+    let view = RequestView::of(request);
+    let client = policy.client(&view);
+    assert_eq!(policy.address(&view), client.address, "alone, the same");
     client
         .address
         .map_or("none".into(), |address| address.to_string())

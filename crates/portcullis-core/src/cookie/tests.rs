@@ -68,6 +68,27 @@ fn stripping_keeps_the_others_to_the_byte() {
 }
 
 #[test]
+fn stripping_leaves_a_line_without_the_cookie_as_it_is() {
+    for lines in [&["a=1;b=2"][..], &["a=1;b=2", " c=3 "][..]] {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::COOKIE, HeaderValue::from_static(line));
+        }
+        strip(&mut headers, |name| name == b"t");
+        let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+        assert_eq!(left, lines);
+    }
+}
+
+#[test]
+fn a_header_of_nothing_but_the_cookie_is_gone_when_stripped() {
+    let mut headers = HeaderMap::new();
+    headers.append(header::COOKIE, HeaderValue::from_static("t=x; t=y;"));
+    strip(&mut headers, |name| name == b"t");
+    assert!(headers.is_empty());
+}
+
+#[test]
 fn a_deletion_repeats_every_attribute() {
     let spec = CookieSpec::new("__Secure-r")
         .unwrap()
@@ -175,6 +196,13 @@ proptest! {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, format!("{other}; {pair}").parse().unwrap());
         prop_assert_eq!(find(&headers, "t"), Found::One(value.as_bytes()));
+    }
+
+    #[test]
+    fn pairs_are_what_stands_between_semicolons(line in "[a;]{0,40}[a-z]{0,80}[;b]{0,40}") {
+        let found: Vec<_> = pairs(line.as_bytes()).collect();
+        let want: Vec<_> = line.as_bytes().split(|&byte| byte == b';').collect();
+        prop_assert_eq!(found, want);
     }
 
     #[test]

@@ -54,18 +54,18 @@ impl CsrfToken {
     }
 
     pub(super) fn read(text: &[u8]) -> Result<Self, Malformed> {
-        let (mask, cipher) = match text.len() {
-            SECRET => (None, text),
-            MASKED => (Some(&text[..SECRET]), &text[SECRET..]),
-            _ => return Err(Malformed::Length),
-        };
+        if let Ok(secret) = <[u8; SECRET]>::try_from(text) {
+            let valid = secret.iter().all(u8::is_ascii_alphanumeric);
+            return valid.then_some(Self(secret)).ok_or(Malformed::Characters);
+        }
+        if text.len() != MASKED {
+            return Err(Malformed::Length);
+        }
+        let (mask, cipher) = text.split_at(SECRET);
         let mut secret = [0; SECRET];
-        for (at, symbol) in secret.iter_mut().enumerate() {
-            let hidden = index(cipher[at]).ok_or(Malformed::Characters)?;
-            let mask = match mask {
-                Some(mask) => index(mask[at]).ok_or(Malformed::Characters)?,
-                None => 0,
-            };
+        for (symbol, (&mask, &hidden)) in secret.iter_mut().zip(mask.iter().zip(cipher)) {
+            let mask = index(mask).ok_or(Malformed::Characters)?;
+            let hidden = index(hidden).ok_or(Malformed::Characters)?;
             *symbol = symbol_at(hidden + 62 - mask);
         }
         Ok(Self(secret))

@@ -116,7 +116,7 @@ impl Shared {
         request: &RequestView<'_>,
     ) -> Result<(Check, Matched), MissingPeerAddr> {
         let path = lenient(request.uri.path());
-        let address = self.client.client(request).address;
+        let address = self.client.address(request);
         let mut matched = Matched::default();
         let mut keys: [Option<Key<'_>>; MAX_CHARGES] = [const { None }; MAX_CHARGES];
         for (index, rule) in (0_u8..).zip(&self.rules) {
