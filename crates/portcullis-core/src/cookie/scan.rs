@@ -20,11 +20,12 @@ pub(super) fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where `wanted` first stands in `bytes`.
 fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    let holds = |block: &[u8]| block.iter().fold(false, |found, &b| found | (b == wanted));
+    let found = |found: u8, &byte: &u8| found | u8::from(byte == wanted);
+    let holds = |block: &[u8]| block.iter().fold(0, found) != 0;
     let without = bytes.chunks_exact(BLOCK).take_while(|block| !holds(block));
     let start = without.count() * BLOCK;
-    let found = bytes[start..].iter().position(|&byte| byte == wanted);
-    found.map(|at| start + at)
+    let rest = bytes[start..].iter().position(|&byte| byte == wanted);
+    rest.map(|at| start + at)
 }
 
 /// `line` without the cookies that `removed` names; `None` when it has none of them.
