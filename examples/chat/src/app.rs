@@ -99,7 +99,7 @@ fn surround(app: Router, settings: &Settings, policies: Policies) -> Result<Rout
         hosts,
         headers,
         limiter,
-        redirects,
+        https_port,
         ..
     } = policies;
     let mut app = app;
@@ -117,11 +117,12 @@ fn surround(app: Router, settings: &Settings, policies: Policies) -> Result<Rout
         .add_rule(RateRule::by_address(limit))
         .map_err(|error| refused(&error))?;
     app = app.layer(limits);
-    if redirects {
+    if let Some(port) = https_port {
         let health: PathPattern = "/healthz"
             .parse()
             .expect("a pattern of one literal segment");
         let redirect = HttpsRedirectLayer::new(hosts.clone())
+            .with_port(port)
             .exempt_path(health)
             .with_client_policy(client.clone());
         app = app.layer(redirect);

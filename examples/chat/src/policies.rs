@@ -44,8 +44,8 @@ pub struct Policies {
     pub stores: Stores,
     /// Counts requests.
     pub limiter: Limiter,
-    /// Whether plain-http requests are sent to https.
-    pub redirects: bool,
+    /// The port of https that plain-http requests are sent to, if they are.
+    pub https_port: Option<u16>,
 }
 
 impl Policies {
@@ -68,7 +68,7 @@ impl Policies {
                 keys.current().derive(Purpose::Limiter),
             ),
             headers: HeaderPolicy::strict(),
-            redirects: is_https(settings),
+            https_port: https_port(settings),
             rotation_keys: keys,
             stores,
         })
@@ -133,15 +133,17 @@ impl Authentication {
     }
 }
 
-fn is_https(settings: &Settings) -> bool {
+/// The port of the first public origin that is https.
+fn https_port(settings: &Settings) -> Option<u16> {
     let mut origins = settings.public_origins.iter();
-    origins.any(|origin| origin.scheme() == Scheme::Https)
+    let first = origins.find(|origin| origin.scheme() == Scheme::Https)?;
+    Some(first.authority().port_or_default(Scheme::Https))
 }
 
 /// Behind an https origin something ends TLS: a declared proxy, which then says so of each request,
 /// or one that is not declared, whose requests were all https.
 fn client(settings: &Settings) -> ClientPolicy {
-    let undeclared = settings.trusted_proxies.is_empty() && is_https(settings);
+    let undeclared = settings.trusted_proxies.is_empty() && https_port(settings).is_some();
     let scheme = if undeclared {
         Scheme::Https
     } else {

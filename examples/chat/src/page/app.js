@@ -241,12 +241,17 @@ function hideSessions() {
   element("show-sessions").setAttribute("aria-expanded", "false");
 }
 
+/** The system in `Mozilla/5.0 (X11; Linux x86_64) …`: of the rest the service keeps too little. */
+function device(label) {
+  const system = /^Mozilla\/5\.0 \(([^)]+)/.exec(label)?.[1];
+  return system ? `Browser (${system})` : label || "A browser";
+}
+
 function sessionItem(session) {
   const item = document.createElement("li");
   const text = document.createElement("span");
   const used = new Date(session.last_used * 1000);
-  const label = session.label || "A browser";
-  text.textContent = `${label}, last used ${used.toLocaleString()}`;
+  text.textContent = `${device(session.label)}, last used ${used.toLocaleString()}`;
   item.append(text);
   if (session.current) {
     const current = document.createElement("strong");

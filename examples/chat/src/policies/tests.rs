@@ -19,8 +19,12 @@ fn policies(flags: &[&str]) -> Result<Policies, ConfigError> {
     Policies::new(&Settings::from_args(*args)?, &clock)
 }
 
-/// The policies of production with `flags` beside; its keys are in files that are gone afterwards.
 fn production(flags: &[&str]) -> Policies {
+    production_at("https://chat.example", flags)
+}
+
+/// The policies of production with `flags` beside; its keys are in files that are gone afterwards.
+fn production_at(origin: &str, flags: &[&str]) -> Policies {
     let key = |byte: u8| -> PathBuf {
         let mut name = [0; 16];
         portcullis_core::random::fill_from(b"abcdefghijklmnop", &mut name).unwrap();
@@ -32,7 +36,7 @@ fn production(flags: &[&str]) -> Policies {
     let (signing, rotation) = (key(1), key(2));
     let keys = [
         "--public-origin",
-        "https://chat.example",
+        origin,
         "--signing-key-file",
         signing.to_str().unwrap(),
         "--rotation-key-file",
@@ -64,7 +68,7 @@ fn development_answers_for_loopback_and_what_is_allowed_beside() {
         allows(&policies, host, true);
     }
     allows(&policies, "evil.example", false);
-    assert!(!policies.redirects);
+    assert_eq!(policies.https_port, None);
 }
 
 #[test]
@@ -72,7 +76,13 @@ fn production_answers_for_its_public_origins() {
     let policies = production(&[]);
     allows(&policies, "chat.example", true);
     allows(&policies, "localhost", false);
-    assert!(policies.redirects);
+    assert_eq!(policies.https_port, Some(443));
+}
+
+#[test]
+fn plain_http_is_sent_to_the_port_of_the_public_origin() {
+    let policies = production_at("https://chat.example:8443", &[]);
+    assert_eq!(policies.https_port, Some(8443));
 }
 
 #[test]
