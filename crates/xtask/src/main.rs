@@ -3,6 +3,7 @@
 //! | command | does |
 //! |---|---|
 //! | `cargo xtask test` | gets what the tests need, then runs every test in every feature set |
+//! | `cargo xtask test --web` | the chat page alone, in a real browser and before two judges |
 //! | `cargo xtask ci` | formatting, lints and documentation, then all of `test` |
 //! | `cargo xtask bench` | measures what the layers cost beside their peers: `docs/performance.md` |
 //! | `cargo xtask deny` | licences, bans and sources of all dependencies |
@@ -41,6 +42,9 @@ enum Command {
         /// Only say what is missing: install nothing
         #[arg(long)]
         no_install: bool,
+        /// Only the chat page: in a real browser, and before two judges of its headers
+        #[arg(long)]
+        web: bool,
     },
 }
 
@@ -50,18 +54,33 @@ fn main() -> ExitCode {
         Command::Bench { instructions } => runner.run_all(&plan::bench(instructions)),
         Command::Ci => ci(&mut runner),
         Command::Deny => runner.run_all(&plan::deny()),
-        Command::Test { no_install } => test(&mut runner, !no_install),
+        Command::Test { no_install, web } if web => test_web(&mut runner, !no_install),
+        Command::Test { no_install, .. } => test(&mut runner, !no_install),
     };
     runner.finish(outcome)
 }
 
 fn ci(runner: &mut Runner) -> Result<(), Failure> {
-    runner.step("what the tests need", || needs::ensure(true))?;
+    runner.step("what the tests need", || needs::ensure(needs::RUST, true))?;
     runner.run_all(&plan::checks())?;
     runner.run_all(&plan::tests())
 }
 
 fn test(runner: &mut Runner, install: bool) -> Result<(), Failure> {
-    runner.step("what the tests need", || needs::ensure(install))?;
+    runner.step("what the tests need", || {
+        needs::ensure(needs::RUST, install)
+    })?;
     runner.run_all(&plan::tests())
+}
+
+fn test_web(runner: &mut Runner, install: bool) -> Result<(), Failure> {
+    let wanted = [needs::RUST, needs::WEB].concat();
+    runner.step("what the tests need", || {
+        needs::ensure(&wanted, install)?;
+        needs::node_is_new_enough()
+    })?;
+    if install {
+        runner.run_all(&[plan::web_packages()])?;
+    }
+    runner.run_all(&plan::web()?)
 }

@@ -12,11 +12,11 @@ const MIN_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// A program that the tests call.
 #[derive(Clone, Copy, Debug)]
-struct Need {
+pub(crate) struct Need {
     /// Any one of these on `PATH` will do.
     programs: &'static [&'static str],
-    /// The environment variable that names another one.
-    variable: &'static str,
+    /// The environment variable that names another one, where there is one.
+    variable: Option<&'static str>,
     /// Who asks for it.
     why: &'static str,
     /// The Debian package.
@@ -25,22 +25,61 @@ struct Need {
     elsewhere: &'static str,
 }
 
-const NEEDS: &[Need] = &[Need {
+/// What builds the workspace beside the compiler.
+pub(crate) const RUST: &[Need] = &[Need {
     programs: &["cc", "gcc", "clang"],
-    variable: "CC",
+    variable: Some("CC"),
     why: "aws-lc-rs and SQLite are C code",
     package: "build-essential",
     elsewhere: "`dnf install gcc`, `apk add build-base` or, on macOS, `xcode-select --install`",
 }];
 
+/// What `cargo xtask test --web` calls beside.
+pub(crate) const WEB: &[Need] = &[
+    Need {
+        programs: &["node"],
+        variable: None,
+        why: "it runs the tests of the chat page",
+        package: "nodejs",
+        elsewhere: "or get it from nodejs.org elsewhere",
+    },
+    Need {
+        programs: &[NPM],
+        variable: None,
+        why: "it installs what these tests import",
+        package: "npm",
+        elsewhere: "it comes with Node.js elsewhere",
+    },
+    Need {
+        programs: &["chromium", "chromium-browser", "google-chrome"],
+        variable: Some("CHROMIUM"),
+        why: "the page is driven in it",
+        package: "chromium",
+        elsewhere: "`dnf install chromium`, `apk add chromium`",
+    },
+    Need {
+        programs: &["openssl"],
+        variable: None,
+        why: "it makes the certificate of a test run",
+        package: "openssl",
+        elsewhere: "`dnf install openssl`, `apk add openssl`",
+    },
+];
+
+/// npm, as the system calls it.
+pub(crate) const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+
+/// The oldest Node.js that runs these tests: `engines` in `tests/web/package.json`.
+const MIN_NODE: u32 = 20;
+
 /// Checks the compiler's version and finds every program, installing what is missing when
 /// `install` is set and the system is Debian-like and we are root.
-pub(crate) fn ensure(install: bool) -> Result<(), Failure> {
+pub(crate) fn ensure(needs: &[Need], install: bool) -> Result<(), Failure> {
     rust_is_new_enough(&output("rustc", &["--version"])?)?;
     if cfg!(windows) {
         return Ok(()); // the compiler that cargo linked us with is the one that builds C
     }
-    let missing: Vec<Need> = NEEDS.iter().copied().filter(|need| !found(need)).collect();
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !found(need)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -58,7 +97,7 @@ pub(crate) fn ensure(install: bool) -> Result<(), Failure> {
 }
 
 fn found(need: &Need) -> bool {
-    let named = env::var(need.variable).ok();
+    let named = need.variable.and_then(|name| env::var(name).ok());
     let found = named
         .iter()
         .map(String::as_str)
@@ -71,11 +110,12 @@ fn found(need: &Need) -> bool {
     found.is_some()
 }
 
+/// Whether `program` tells its version; openssl 3.0 does without the dashes alone.
 fn answers(program: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success())
+    ["--version", "version"].iter().any(|ask| {
+        let output = Command::new(program).arg(ask).output();
+        output.is_ok_and(|output| output.status.success())
+    })
 }
 
 fn is_root() -> bool {
@@ -107,9 +147,14 @@ fn apt_get(missing: &[Need]) -> Result<(), Failure> {
 /// What to type, for each missing program.
 fn advice(missing: &[Need]) -> String {
     let lines = missing.iter().map(|need| {
+        let other = need.variable.map(|name| format!("; or set {name}"));
         format!(
-            "{} is missing ({}): run `sudo apt-get install {}` on Debian or Ubuntu, {}; or set {}",
-            need.programs[0], need.why, need.package, need.elsewhere, need.variable
+            "{} is missing ({}): run `sudo apt-get install {}` on Debian or Ubuntu, {}{}",
+            need.programs[0],
+            need.why,
+            need.package,
+            need.elsewhere,
+            other.unwrap_or_default()
         )
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -133,6 +178,24 @@ fn rust_is_new_enough(line: &str) -> Result<(), Failure> {
     }
     Err(Failure::new(format!(
         "{line:?} is not Rust {MIN_RUST} or newer: run `rustup update stable`"
+    )))
+}
+
+/// Checks the version of Node.js: Debian's package may be older than the tests.
+pub(crate) fn node_is_new_enough() -> Result<(), Failure> {
+    check_node(&output("node", &["--version"])?)
+}
+
+/// Checks a line like `v20.20.2`.
+fn check_node(line: &str) -> Result<(), Failure> {
+    let line = line.trim();
+    let found = line.strip_prefix('v').and_then(version);
+    if found.is_some_and(|(major, _)| major >= MIN_NODE) {
+        println!("Node.js {line}: new enough (at least {MIN_NODE})");
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{line:?} is not Node.js {MIN_NODE} or newer: get one from nodejs.org"
     )))
 }
 

@@ -1,6 +1,9 @@
 //! Lists the steps of each command. What is here is what gets run: nothing else decides.
 
-use crate::runner::Step;
+use crate::{
+    needs::NPM,
+    runner::{Failure, Step},
+};
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const INSTALL_DENY: &str = "install cargo-deny --version 0.20.2 --locked --root target/tools";
@@ -93,4 +96,28 @@ pub(crate) fn deny() -> Vec<Step> {
             "deny check bans licenses sources",
         ),
     ]
+}
+
+/// The packages of `tests/web`, exactly as its lock file names them.
+pub(crate) fn web_packages() -> Step {
+    Step::program("the packages of tests/web", NPM, "--prefix tests/web ci")
+}
+
+/// The chat page in a real browser, and before two judges of its headers.
+pub(crate) fn web() -> Result<Vec<Step>, Failure> {
+    Ok(vec![
+        Step::cargo("the chat service", "build -p portcullis-chat"),
+        Step::program("the chat page", NPM, "--prefix tests/web test")
+            .with_variable("PORTCULLIS_CHAT", built("portcullis-chat")?),
+    ])
+}
+
+/// The path of a program of the workspace: cargo puts it beside this one.
+fn built(name: &str) -> Result<String, Failure> {
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("where xtask is cannot be told: {error}")))?;
+    let path = own.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| Failure::new(format!("{} is not UTF-8", path.display())))
 }

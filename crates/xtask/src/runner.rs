@@ -13,7 +13,7 @@ pub(crate) struct Step {
     title: &'static str,
     program: String,
     arguments: Vec<&'static str>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Step {
@@ -39,8 +39,8 @@ impl Step {
     }
 
     /// Runs with the environment variable `name` set to `value`.
-    pub(crate) fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
-        self.variables.push((name, value));
+    pub(crate) fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -62,7 +62,7 @@ impl Step {
         println!("$ {}", self.command_line());
         let status = Command::new(&self.program)
             .args(&self.arguments)
-            .envs(self.variables.iter().copied())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(root())
             .status()
             .map_err(|error| Failure::new(format!("{} does not start: {error}", self.program)))?;

@@ -1,4 +1,4 @@
-use super::{NEEDS, advice, ensure, rust_is_new_enough};
+use super::{RUST, WEB, advice, check_node, ensure, rust_is_new_enough};
 
 #[track_caller]
 fn check(line: &str, want: bool) {
@@ -18,17 +18,31 @@ fn a_compiler_older_than_the_manifest_allows_is_refused() {
 
 #[test]
 fn advice_names_the_command_for_everything_that_is_missing() {
-    let text = advice(NEEDS);
-    for need in NEEDS {
+    let needs = [RUST, WEB].concat();
+    let text = advice(&needs);
+    for need in needs {
         assert!(
             text.contains(&format!("apt-get install {}", need.package)),
             "{text}"
         );
-        assert!(text.contains(need.variable), "{text}");
+        assert!(text.contains(need.variable.unwrap_or_default()), "{text}");
     }
 }
 
 #[test]
 fn a_machine_that_built_this_test_has_all_that_is_needed() {
-    ensure(false).expect("the linker that built this test is a C compiler");
+    ensure(RUST, false).expect("the linker that built this test is a C compiler");
+}
+
+#[test]
+fn a_node_older_than_the_tests_of_the_page_allow_is_refused() {
+    for (line, want) in [
+        ("v20.20.2\n", true),
+        ("v100.0.0", true),
+        ("v18.20.4", false),
+        ("20.20.2", false),
+        ("", false),
+    ] {
+        assert_eq!(check_node(line).is_ok(), want, "{line:?}");
+    }
 }
