@@ -86,10 +86,11 @@ use std::{
 use http::{Request, Response};
 use portcullis_core::{
     Rejection,
+    audit::AuditSink,
     clock::Clock,
     respond::{RequestView, Respond, SharedRespond},
 };
-use portcullis_jwt::{CachedReader, TokenReader};
+use portcullis_jwt::{CachedReader, Claims, TokenReader};
 use serde::de::DeserializeOwned;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -196,6 +197,12 @@ impl<C> JwtCookieAuthLayer<C> {
         Ok(self.change(|policy| policy.guard = Some(guard)))
     }
 
+    /// Reports refusals to `sink`, with their reason; of a token that was verified, also its user
+    /// and its session.
+    pub fn with_audit(self, sink: Arc<dyn AuditSink>) -> Self {
+        self.change(|policy| policy.audit = Some(policy::Audit(sink)))
+    }
+
     /// Tells the time by `clock`.
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         self.change(|policy| policy.clock = clock)
@@ -264,7 +271,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let found = self.policy.authenticate(&self.reader, request.headers());
         let state = match found {
-            Err(rejection) => self.refuse(rejection, &request),
+            Err(rejection) => self.refuse(rejection, None, &request),
             Ok(None) => {
                 let watch = self.policy.admit::<_, C>(&mut request, None);
                 State::calling(self.inner.call(request), watch)
@@ -275,7 +282,7 @@ where
                         let watch = self.policy.admit(&mut request, Some(user));
                         State::calling(self.inner.call(request), watch)
                     }
-                    Err(rejection) => self.refuse(rejection, &request),
+                    Err(rejection) => self.refuse(rejection, Some(user.claims().base()), &request),
                 },
                 Err(check) => {
                     let clone = self.inner.clone();
@@ -298,8 +305,10 @@ impl<S: Clone, C> JwtCookie<S, C> {
     fn refuse<Q, F, B>(
         &mut self,
         rejection: Rejection,
+        claims: Option<&Claims>,
         request: &Request<Q>,
     ) -> State<S, F, Q, B, C> {
+        self.policy.report(rejection, claims);
         self.inner = self.inner.clone(); // gives back the permit that was polled for
         State::rejected(&self.respond, rejection, &RequestView::of(request))
     }

@@ -132,6 +132,8 @@ impl<S, Q, C> Held<S, Q, C> {
                 State::calling(self.ready.call(self.request), watch)
             }
             Err(rejection) => {
+                let claims = self.user.claims().base();
+                self.policy.report(rejection, Some(claims));
                 State::rejected(&self.respond, rejection, &RequestView::of(&self.request))
             }
         }

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use http::{HeaderMap, Request, header};
 use portcullis_core::{
     Answer, Rejection,
+    audit::{AuditEvent, AuditKind, AuditSink},
     clock::{Clock, SystemClock, Timestamp},
     cookie::{self, CookieSpec},
     identity::Source,
@@ -84,6 +85,16 @@ pub(crate) struct Policy {
     pub(crate) guard: Option<StreamGuard>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) forward_tokens: bool,
+    pub(crate) audit: Option<Audit>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Audit(pub(crate) Arc<dyn AuditSink>);
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Audit(..)")
+    }
 }
 
 impl Default for Policy {
@@ -98,6 +109,7 @@ impl Default for Policy {
             guard: None,
             clock: Arc::new(SystemClock),
             forward_tokens: false,
+            audit: None,
         }
     }
 }
@@ -173,6 +185,20 @@ impl Policy {
             }
             Revocation::None => Answer::now(Ok(false)),
         }
+    }
+
+    /// Tells the audit sink of a refusal; `claims` are those of a token that was verified.
+    pub(crate) fn report(&self, rejection: Rejection, claims: Option<&Claims>) {
+        let Some(Audit(sink)) = &self.audit else {
+            return;
+        };
+        let mut event =
+            AuditEvent::new(AuditKind::Refused, self.clock.now()).with_reason(rejection.reason());
+        if let Some(claims) = claims {
+            event = event.with_subject(claims.subject());
+            event.session = claims.session().map(|session| session.sid().to_owned());
+        }
+        sink.record(event);
     }
 
     /// Prepares a request that passes: what was learned goes in, tokens go out.

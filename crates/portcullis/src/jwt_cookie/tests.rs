@@ -25,9 +25,11 @@ use tower_test::mock::{self, Mock};
 
 use super::*;
 
+mod audit;
 mod bodies;
 mod carriers;
 mod permits;
+mod remembered;
 mod revocation;
 mod streams;
 

@@ -286,6 +286,7 @@ impl StackBuilder {
         Ok(JwtCookieAuthLayer::new(self.reader.clone())
             .with_cookie_names(self.cookies.access_name(), self.cookies.refresh_name())?
             .with_clock(self.clock.clone())
+            .with_audit(self.audit.clone())
             .with_respond(self.respond.clone())
             .with_revocation(Revocation::Local(self.stores.revocations.clone()))?
             .with_stream_guard(StreamGuard::new())?)
