@@ -1,12 +1,15 @@
 //! What tests of and with portcullis need: a clock that is moved by hand, a cookie jar as strict
-//! as a browser's, conformance suites for stores, and a model to hold their sessions against.
+//! as a browser's, conformance suites for stores, a model to hold their sessions against, and a
+//! Redis server of a test's own.
 
 pub mod clock;
 pub mod conformance;
 pub mod harness;
 pub mod jar;
 pub mod model;
+pub mod redis;
 
 pub use clock::ManualClock;
 pub use harness::{Harness, MemoryHarness, block_on};
 pub use jar::CookieJar;
+pub use redis::RedisServer;

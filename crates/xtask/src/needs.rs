@@ -25,14 +25,23 @@ pub(crate) struct Need {
     elsewhere: &'static str,
 }
 
-/// What builds the workspace beside the compiler.
-pub(crate) const RUST: &[Need] = &[Need {
-    programs: &["cc", "gcc", "clang"],
-    variable: Some("CC"),
-    why: "aws-lc-rs and SQLite are C code",
-    package: "build-essential",
-    elsewhere: "`dnf install gcc`, `apk add build-base` or, on macOS, `xcode-select --install`",
-}];
+/// What builds and tests the workspace beside the compiler.
+pub(crate) const RUST: &[Need] = &[
+    Need {
+        programs: &["cc", "gcc", "clang"],
+        variable: Some("CC"),
+        why: "aws-lc-rs and SQLite are C code",
+        package: "build-essential",
+        elsewhere: "`dnf install gcc`, `apk add build-base` or, on macOS, `xcode-select --install`",
+    },
+    Need {
+        programs: &["redis-server"],
+        variable: Some("REDIS_SERVER"),
+        why: "the tests of the Redis stores start servers of their own",
+        package: "redis-server",
+        elsewhere: "`dnf install redis`, `apk add redis` or, on macOS, `brew install redis`",
+    },
+];
 
 /// What `cargo xtask test --web` calls beside.
 pub(crate) const WEB: &[Need] = &[
