@@ -136,7 +136,8 @@ fn a_token_seen_before_costs_the_extensions_alone() {
 }
 
 /// The most that first sight of an HS256 token may add, beside the extensions: the decoded payload,
-/// the names in it, the user id, the `jti`, the `sid` where there is one, the claims, the token in the cache.
+/// the names in it, the user id, the `jti`, the `sid` where there is one, the claims, the token in
+/// the cache.
 #[test]
 fn first_sight_of_a_token_costs_its_claims_and_its_place_in_the_cache() {
     let layer = layer();
