@@ -138,6 +138,33 @@ impl<F: Fn(AuditEvent) + Send + Sync> AuditSink for F {
     }
 }
 
+/// Two sinks that both hear of every event.
+///
+/// ```
+/// use portcullis_core::{
+///     audit::{AuditEvent, AuditKind, AuditSink, MemoryAudit, NoAudit},
+///     clock::Timestamp,
+/// };
+/// use std::sync::Arc;
+///
+/// let kept = Arc::new(MemoryAudit::default());
+/// let both = (NoAudit, kept.clone());
+/// both.record(AuditEvent::new(AuditKind::Logout, Timestamp::from_secs(1)));
+/// assert_eq!(kept.kinds(), [AuditKind::Logout]);
+/// ```
+impl<A: AuditSink, B: AuditSink> AuditSink for (A, B) {
+    fn record(&self, event: AuditEvent) {
+        self.0.record(event.clone());
+        self.1.record(event);
+    }
+}
+
+impl<A: AuditSink + ?Sized> AuditSink for std::sync::Arc<A> {
+    fn record(&self, event: AuditEvent) {
+        (**self).record(event);
+    }
+}
+
 /// A sink that drops every event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoAudit;

@@ -16,6 +16,8 @@ mod guarded;
 pub mod https_redirect;
 #[cfg(feature = "jwt")]
 pub mod jwt_cookie;
+#[cfg(feature = "metrics")]
+pub mod metrics_audit;
 pub mod rate_limit;
 #[cfg(feature = "jwt")]
 pub mod refresh;

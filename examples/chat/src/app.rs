@@ -42,6 +42,7 @@ use crate::{
     passwords::Passwords,
     policies::Policies,
     responder::Responder,
+    telemetry,
 };
 
 #[cfg(test)]
@@ -61,14 +62,16 @@ pub fn router(
 ) -> Result<Router, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let policies = Policies::new(settings, &clock)?;
-    let limits = RateLimitLayer::new(policies.limiter.clone(), policies.client.clone());
-    let by_subject = limits
-        .clone()
+    let by_subject = RateLimitLayer::new(policies.limiter.clone(), policies.client.clone())
+        .with_audit(telemetry::audit(), clock.clone())
         .add_rule(RateRule::by_subject(limit(settings, "subject")?))
         .map_err(|error| ConfigError::new(format!("--rate-limit: {error}")))?;
-    let csrf = CsrfLayer::new(policies.csrf.clone()).with_client_policy(policies.client.clone());
+    let csrf = CsrfLayer::new(policies.csrf.clone())
+        .with_client_policy(policies.client.clone())
+        .with_audit(telemetry::audit(), clock.clone());
     let checked = |mode| {
         let authentication = policies.authentication.layer(mode)?;
+        let authentication = authentication.with_audit(telemetry::audit());
         Ok(ServiceBuilder::new()
             .layer(authentication)
             .layer(csrf.clone())

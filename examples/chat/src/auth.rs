@@ -15,6 +15,7 @@ use crate::{
     config::{ConfigError, CookieProfileArg, DeliveryArg, Settings},
     database,
     policies::Policies,
+    telemetry,
 };
 
 /// Where the service answers, with and without a final slash.
@@ -112,6 +113,7 @@ fn service(
             .with_cookies(cookies(settings)?)
             .with_client_policy(policies.client.clone())
             .with_clock(clock.clone())
+            .with_shared_audit(telemetry::audit())
             .with_limits(limits(settings)?)
             .with_delivery(match settings.delivery {
                 DeliveryArg::AccessInBody => Delivery::AccessInBody,

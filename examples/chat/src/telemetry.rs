@@ -1,10 +1,12 @@
 //! `GET /metrics` for Prometheus, and the log.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use http::header;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use portcullis::{metrics_audit::MetricsAudit, tracing_audit::TracingAudit};
+use portcullis_core::audit::AuditSink;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{ConfigError, Mode};
@@ -22,9 +24,15 @@ pub fn log(mode: Mode) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
     // A second one in the same process changes nothing, which only a test can meet.
     let _ = subscriber.try_init();
+}
+
+/// Where logins, refusals and revocations are reported: the log and the counters.
+pub fn audit() -> Arc<dyn AuditSink> {
+    Arc::new((TracingAudit, MetricsAudit))
 }
 
 /// Records metrics from now on.
