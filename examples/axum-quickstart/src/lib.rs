@@ -11,7 +11,7 @@ use portcullis::{
     Portcullis, Secret,
     core::{client::ClientPolicy, clock::SystemClock, keys::RotationKeys},
     jwt::KeyRing,
-    refresh::{CookieProfile, Stores, TokenCookies},
+    refresh::{Builder, CookieProfile, Stores, TokenCookies},
 };
 use users::Users;
 
@@ -35,7 +35,7 @@ pub fn protected(signing: KeyRing, own: &str, secret: &Secret) -> Result<Router,
         let cookies = TokenCookies::new(CookieProfile::Django).insecure_development()?;
         stack = stack
             .with_cookies(cookies)
-            .configure_service(|service| service.insecure_development());
+            .configure_service(Builder::insecure_development);
     }
     let stack = stack.build()?;
     let app = notes::app().layer(stack.layer());
