@@ -10,6 +10,7 @@ mod django_tokens;
 mod grpc;
 mod house_rules;
 mod layers;
+mod peer_defects;
 mod stacked;
 mod streams;
 mod support;
