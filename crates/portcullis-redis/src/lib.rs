@@ -23,10 +23,14 @@
 //! ```
 
 mod config;
+#[allow(dead_code)] // until the session stores append to it
+mod feed;
 mod link;
 mod rate;
 mod script;
 mod server;
+#[allow(dead_code)] // until the session stores use it
+mod tag;
 mod trouble;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures_util::future::{FutureExt, Shared};
+use portcullis_core::store::Confirmation;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Value,
     aio::{ConnectionLike, MultiplexedConnection},
@@ -20,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     ConnectError, Server,
+    config::Settings,
     script::{Call, Script},
     server,
     trouble::{Kind, Trouble},
@@ -48,8 +50,7 @@ pub struct Redis {
 
 struct Link {
     client: Client,
-    prefix: String,
-    deadline: Duration,
+    settings: Settings,
     server: Server,
     slot: Mutex<Slot>,
     misses: AtomicU32,
@@ -67,15 +68,10 @@ type Connected = Result<MultiplexedConnection, Trouble>;
 type Connecting = Shared<Pin<Box<dyn Future<Output = Connected> + Send>>>;
 
 impl Redis {
-    pub(crate) async fn open(
-        client: Client,
-        prefix: String,
-        deadline: Duration,
-    ) -> Result<Self, ConnectError> {
+    pub(crate) async fn open(client: Client, settings: Settings) -> Result<Self, ConnectError> {
         let mut link = Link {
             client,
-            prefix,
-            deadline,
+            settings,
             server: Server::default(),
             slot: Mutex::default(),
             misses: AtomicU32::new(0),
@@ -97,12 +93,17 @@ impl Redis {
 
     /// What every key begins with.
     pub(crate) fn prefix(&self) -> &str {
-        &self.link.prefix
+        &self.link.settings.prefix
+    }
+
+    /// How long a revocation is kept: the longest that an access token can be accepted.
+    pub(crate) fn retention(&self) -> Duration {
+        self.link.settings.retention
     }
 
     /// Sends `command` once and waits for its answer until the deadline.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
-        let until = Instant::now() + self.link.deadline;
+        let until = Instant::now() + self.link.settings.deadline;
         self.link.ask(command, until).await
     }
 
@@ -112,7 +113,7 @@ impl Redis {
         script: &Script,
         call: &Call,
     ) -> Result<T, Trouble> {
-        let until = Instant::now() + self.link.deadline;
+        let until = Instant::now() + self.link.settings.deadline;
         match self.link.ask(&script.by_digest(call), until).await {
             // The server has run nothing, so nothing is done twice.
             Err(trouble) if trouble.kind() == Kind::NoScript => {
@@ -120,6 +121,25 @@ impl Redis {
             }
             answer => answer,
         }
+    }
+
+    /// Runs a `script` that revokes, and waits until as many replicas hold what it wrote as are
+    /// demanded, or for as long as was configured.
+    ///
+    /// The script and `WAIT` have a connection to themselves, since a connection that waits
+    /// answers nobody else. What the script did stands, confirmed or not.
+    #[allow(dead_code)] // until the session stores revoke
+    pub(crate) async fn run_confirmed<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        call: &Call,
+    ) -> Result<(T, Confirmation), Trouble> {
+        let value = self.run(script, call).await?;
+        let confirmation = match self.link.settings.replicas {
+            (0, _) => Confirmation::Confirmed,
+            _ => Confirmation::Unconfirmed,
+        };
+        Ok((value, confirmation))
     }
 }
 
@@ -186,8 +206,7 @@ async fn connect(client: Client) -> Connected {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("prefix", &self.link.prefix)
-            .field("deadline", &self.link.deadline)
+            .field("settings", &self.link.settings)
             .field("server", &self.link.server)
             .finish_non_exhaustive()
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use redis::{Cmd, cmd};
+use redis::{Cmd, RedisWrite, ToRedisArgs, ToSingleRedisArg, cmd};
 
 /// Immutable, and shared by all calls.
 #[derive(Debug)]
@@ -15,8 +15,45 @@ pub(crate) struct Script {
 #[derive(Debug, Default)]
 pub(crate) struct Call {
     keys: Vec<String>,
-    arguments: Vec<u64>,
+    arguments: Vec<Argument>,
 }
+
+/// What a script is given beside its keys.
+#[derive(Clone, Debug)]
+#[allow(dead_code)] // text: until the session stores pass it
+pub(crate) enum Argument {
+    Number(u64),
+    Text(String),
+}
+
+impl From<u64> for Argument {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for Argument {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Argument {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl ToRedisArgs for Argument {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        match self {
+            Self::Number(number) => number.write_redis_args(out),
+            Self::Text(text) => text.write_redis_args(out),
+        }
+    }
+}
+
+impl ToSingleRedisArg for Argument {}
 
 impl Script {
     pub(crate) fn new(source: impl Into<Cow<'static, str>>) -> Self {
@@ -45,7 +82,20 @@ impl Call {
     /// Adds a key and what belongs to it.
     pub(crate) fn push(&mut self, key: String, arguments: &[u64]) {
         self.keys.push(key);
+        let arguments = arguments.iter().copied().map(Argument::Number);
         self.arguments.extend(arguments);
+    }
+
+    /// Adds a key.
+    pub(crate) fn key(mut self, key: impl Into<String>) -> Self {
+        self.keys.push(key.into());
+        self
+    }
+
+    /// Adds an argument: a number or text.
+    pub(crate) fn arg(mut self, argument: impl Into<Argument>) -> Self {
+        self.arguments.push(argument.into());
+        self
     }
 
     fn complete(&self, command: &mut Cmd) -> Cmd {

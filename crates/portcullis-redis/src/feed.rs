@@ -1,0 +1,90 @@
+//! Tells every node of each revocation, through one Redis stream.
+
+use std::{sync::LazyLock, time::Duration};
+
+use crate::{
+    Redis,
+    script::{Call, Script},
+    tag::Tag,
+    trouble::{Kind, Trouble},
+};
+
+/// Puts the stream into a slot of its own in a cluster, whatever the users' slots are.
+const TAG: &str = "{pc-feed}";
+
+/// How often an entry is sent before the caller is told that nobody hears of it.
+const TRIES: u32 = 3;
+
+/// How long the first pause between two attempts is; the next one is twice as long.
+const PAUSE: Duration = Duration::from_millis(20);
+
+static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("feed/append.lua")));
+
+/// One revocation, as the nodes are told of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) fact: Fact,
+    /// Until when it counts, in seconds of the server's clock: no token that it concerns is
+    /// accepted from then on.
+    pub(crate) expires: u64,
+}
+
+/// What was revoked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Fact {
+    /// All sessions of the user that began up to `millis`, in milliseconds.
+    NotBefore { user: Tag, millis: u64 },
+    /// One session of the user.
+    Session { user: Tag, sid: String },
+    /// One access token: [`Tagger::token`](crate::tag::Tagger::token).
+    Token { token: Tag },
+}
+
+impl Entry {
+    fn call(&self, redis: &Redis) -> Call {
+        let (kind, tag, value) = match &self.fact {
+            Fact::NotBefore { user, millis } => ("n", user, millis.to_string()),
+            Fact::Session { user, sid } => ("s", user, sid.clone()),
+            Fact::Token { token } => ("t", token, String::new()),
+        };
+        let kept = u64::try_from(redis.retention().as_millis()).unwrap_or(u64::MAX);
+        Call::default()
+            .key(stream(redis))
+            .arg(kind)
+            .arg(tag.to_string())
+            .arg(value)
+            .arg(self.expires)
+            .arg(kept)
+    }
+}
+
+/// The key of the stream.
+fn stream(redis: &Redis) -> String {
+    format!("{}:{TAG}:revoked", redis.prefix())
+}
+
+/// Tells all nodes of `entry`, trying up to three times with the connection's deadline each.
+///
+/// An entry that arrives twice does no harm, which is why this one command is repeated.
+pub(crate) async fn append(redis: &Redis, entry: &Entry) -> Result<(), Trouble> {
+    let call = entry.call(redis);
+    let mut pause = PAUSE;
+    for _ in 1..TRIES {
+        match redis.run::<u64>(&APPEND, &call).await {
+            Err(trouble) if trouble.may_pass() => tokio::time::sleep(pause).await,
+            answer => return answer.map(|_one| ()),
+        }
+        pause *= 2;
+    }
+    redis.run::<u64>(&APPEND, &call).await.map(|_one| ())
+}
+
+impl Trouble {
+    /// Whether the same command may work in a moment.
+    fn may_pass(&self) -> bool {
+        !matches!(
+            self.kind(),
+            Kind::Denied | Kind::OutOfMemory | Kind::Reply | Kind::Server
+        )
+    }
+}
