@@ -44,6 +44,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use portcullis_core::{audit::AuditSink, clock::Clock};
+use reqwest::Certificate;
 use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -83,6 +84,7 @@ pub struct RemoteJwks {
     address: Address,
     rsa: Algorithm,
     interval: Duration,
+    roots: Vec<Certificate>,
     audit: Option<Audit>,
 }
 
@@ -101,6 +103,7 @@ impl RemoteJwks {
             address: Address::parse(address)?,
             rsa: Algorithm::Rs256,
             interval: Duration::from_secs(300),
+            roots: Vec::new(),
             audit: None,
         })
     }
@@ -141,6 +144,34 @@ impl RemoteJwks {
         }
     }
 
+    /// Trusts the certificates in `pem`, and no others, to vouch for the server.
+    ///
+    /// For a server whose certificate comes from an authority of your own. Without it the system's
+    /// authorities are trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`JwksError`] unless `pem` holds at least one certificate (RFC 7468).
+    ///
+    /// ```
+    /// use portcullis_jwt::jwks::RemoteJwks;
+    ///
+    /// let remote = RemoteJwks::new("https://login.example/.well-known/jwks.json")?;
+    /// let refused = remote.with_root_certificates(b"not a certificate").unwrap_err();
+    /// assert!(refused.to_string().contains("BEGIN CERTIFICATE"));
+    /// # Ok::<_, portcullis_jwt::jwks::JwksError>(())
+    /// ```
+    pub fn with_root_certificates(self, pem: &[u8]) -> Result<Self, JwksError> {
+        match Certificate::from_pem_bundle(pem) {
+            Ok(roots) if !roots.is_empty() => Ok(Self { roots, ..self }),
+            _ => Err(JwksError::new(
+                "root certificates",
+                "no certificate",
+                "PEM with -----BEGIN CERTIFICATE-----",
+            )),
+        }
+    }
+
     /// Reports changed keys and failed fetches to `sink`, with the time of `clock`.
     pub fn with_audit(self, sink: Arc<dyn AuditSink>, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -155,15 +186,14 @@ impl RemoteJwks {
     ///
     /// # Errors
     ///
-    /// [`JwksError`] outside a tokio runtime, and when the system's root certificates cannot be
-    /// loaded.
+    /// [`JwksError`] outside a tokio runtime, and when the root certificates cannot be used.
     pub fn start(self) -> Result<JwksRefresh, JwksError> {
         let runtime = Handle::try_current()
             .map_err(|_| JwksError::new("place of the call", "no runtime", "a tokio runtime"))?;
         let keys = KeyRing::new(KeySet::empty());
         let (report, progress) = watch::channel(Progress::default());
         let task = Task {
-            fetcher: Fetcher::new(self.address)?,
+            fetcher: Fetcher::new(self.address, self.roots)?,
             ring: keys.clone(),
             rsa: self.rsa,
             interval: self.interval,

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use reqwest::{Client, StatusCode, header, redirect};
+use reqwest::{Certificate, Client, StatusCode, header, redirect};
 use tokio::time::timeout;
 
 use super::{
@@ -12,13 +12,20 @@ use super::{
 };
 use crate::key::MAX_JWKS_BYTES;
 
+/// Brings the document; the tests of the schedule bring one without a server.
+pub(super) trait Fetch {
+    /// One try, from the name lookup to the last byte.
+    fn fetch(&self) -> impl Future<Output = Result<Vec<u8>, FetchError>> + Send;
+}
+
 pub(super) struct Fetcher {
     client: Client,
     address: Address,
 }
 
 impl Fetcher {
-    pub(super) fn new(address: Address) -> Result<Self, JwksError> {
+    /// Trusts `roots` alone; without any, what the system trusts.
+    pub(super) fn new(address: Address, roots: Vec<Certificate>) -> Result<Self, JwksError> {
         let loopback = [
             SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
@@ -39,20 +46,15 @@ impl Fetcher {
         let builder = if address.is_plain() {
             // No certificate is ever looked at, and a container may have none.
             builder.tls_certs_only([])
-        } else {
+        } else if roots.is_empty() {
             builder.https_only(true)
+        } else {
+            builder.https_only(true).tls_certs_only(roots)
         };
         let client = builder.build().map_err(|error| {
             JwksError::new("HTTP client", error, "root certificates that can be loaded")
         })?;
         Ok(Self { client, address })
-    }
-
-    pub(super) async fn fetch(&self) -> Result<Vec<u8>, FetchError> {
-        match timeout(DEADLINE, self.get()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(FetchError::Deadline),
-        }
     }
 
     async fn get(&self) -> Result<Vec<u8>, FetchError> {
@@ -77,5 +79,14 @@ impl Fetcher {
             document.extend_from_slice(&chunk);
         }
         Ok(document)
+    }
+}
+
+impl Fetch for Fetcher {
+    async fn fetch(&self) -> Result<Vec<u8>, FetchError> {
+        match timeout(DEADLINE, self.get()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(FetchError::Deadline),
+        }
     }
 }

@@ -11,15 +11,15 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{MAX_STALE, MIN_GAP, error::FetchError, fetch::Fetcher};
+use super::{MAX_STALE, MIN_GAP, error::FetchError, fetch::Fetch};
 use crate::{
     algorithm::Algorithm,
     ring::{KeyRing, KeySet},
 };
 
 /// The one task that fetches: two fetches never run at a time.
-pub(super) struct Task {
-    pub(super) fetcher: Fetcher,
+pub(super) struct Task<F> {
+    pub(super) fetcher: F,
     pub(super) ring: KeyRing,
     pub(super) rsa: Algorithm,
     pub(super) interval: Duration,
@@ -48,7 +48,7 @@ pub(super) struct Audit {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Task {
+impl<F: Fetch> Task<F> {
     pub(super) async fn run(mut self) {
         loop {
             let started = Instant::now();
@@ -63,7 +63,9 @@ impl Task {
             self.wait(started + MIN_GAP, started + wait).await;
         }
     }
+}
 
+impl<F> Task<F> {
     /// Uses the keys of `document`, unless they are in use already.
     fn take(&mut self, document: Vec<u8>) -> Result<(), FetchError> {
         // Names that were unknown until now may be among these keys.
@@ -127,7 +129,7 @@ impl Task {
     }
 }
 
-impl Drop for Task {
+impl<F> Drop for Task<F> {
     /// Keys that nobody fetches any more are nobody's word.
     fn drop(&mut self) {
         self.ring.replace(KeySet::empty());

@@ -13,7 +13,9 @@ use crate::{
     mint::AccessParams,
 };
 
+mod schedule;
 mod server;
+mod tls;
 
 use server::{Answer, Server};
 
