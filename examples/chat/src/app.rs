@@ -37,6 +37,7 @@ use crate::{
     config::{self, ConfigError, Settings},
     cors,
     database::Database,
+    django::DjangoTables,
     drain::Drain,
     echo, health, openapi, page,
     passwords::Passwords,
@@ -78,7 +79,8 @@ pub fn router(
             .layer(by_subject.clone()))
     };
     let accounts = Accounts::new(database.clone(), passwords.clone());
-    let auth = auth::router(settings, &policies, accounts, &clock)?;
+    let django = DjangoTables::new(database.clone(), clock.clone());
+    let auth = auth::router(settings, &policies, accounts, django, &clock)?;
     let chat = Chat::new(database.clone(), responder, clock, drain).router();
     let echo = if settings.echo {
         echo::router(policies.client.clone()).layer(checked(Mode::Optional)?)

@@ -14,6 +14,7 @@ use crate::{
     accounts::Accounts,
     config::{ConfigError, CookieProfileArg, DeliveryArg, Settings},
     database,
+    django::DjangoTables,
     policies::Policies,
     telemetry,
 };
@@ -78,9 +79,10 @@ pub fn router(
     settings: &Settings,
     policies: &Policies,
     accounts: Accounts,
+    django: DjangoTables,
     clock: &Arc<dyn Clock>,
 ) -> Result<Router, ConfigError> {
-    let service = service(settings, policies, accounts, clock)?;
+    let service = service(settings, policies, accounts, django, clock)?;
     let mut router = Router::new();
     for path in PATHS {
         router = router.route_service(path, service.clone());
@@ -95,14 +97,9 @@ fn service(
     settings: &Settings,
     policies: &Policies,
     accounts: Accounts,
+    django: DjangoTables,
     clock: &Arc<dyn Clock>,
 ) -> Result<RefreshRotationService, ConfigError> {
-    if settings.adopt_django_tokens.is_some() {
-        return Err(ConfigError::new(
-            "--adopt-django-tokens needs Django's own blacklist tables, which this build does not \
-             read yet: leave it out, and users log in once more",
-        ));
-    }
     let (keys, rotation) = (
         policies.authentication.keys(),
         policies.rotation_keys.clone(),
@@ -130,6 +127,10 @@ fn service(
         builder
     } else {
         builder.insecure_development()
+    };
+    let builder = match settings.adopt_django_tokens {
+        Some(until) => builder.adopt_django_tokens(until, django),
+        None => builder,
     };
     builder
         .build()

@@ -156,6 +156,12 @@ impl Settings {
             .as_deref()
             .map(values::end_of_day)
             .transpose()?;
+        if adopt.is_some() && args.signing_key.is_none() && args.signing_key_file.is_none() {
+            return Err(ConfigError::new(
+                "--adopt-django-tokens without --signing-key-file: no token of Django's is valid \
+                 under a random key; give Django's SIGNING_KEY, which is its SECRET_KEY by default",
+            ));
+        }
         let upstream = upstream(&args)?;
         Ok(Self {
             mode,

@@ -9,6 +9,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use rusqlite::Connection;
 use tokio::sync::Mutex;
 
+mod django;
 mod messages;
 mod users;
 

@@ -10,6 +10,7 @@ pub mod chat;
 pub mod config;
 pub mod cors;
 pub mod database;
+pub mod django;
 pub mod drain;
 pub mod echo;
 pub mod error;

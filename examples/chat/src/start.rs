@@ -26,6 +26,9 @@ const DEMO: (&str, &str) = ("demo", "portcullis");
 pub async fn run(settings: Settings) -> Result<(), ConfigError> {
     telemetry::log(settings.mode);
     let database = open(&settings)?;
+    if settings.adopt_django_tokens.is_some() {
+        find_django(&settings, &database).await?;
+    }
     let passwords = Passwords::new(&settings.rotation_key);
     create_users(&settings, &database, &passwords).await?;
     let responder = Responder::new(settings.upstream.as_ref())
@@ -62,6 +65,25 @@ fn open(settings: &Settings) -> Result<Database, ConfigError> {
             file.display()
         ))
     })
+}
+
+/// Sees that tokens of Django's can be adopted: its tables are there, and the last day is to come.
+async fn find_django(settings: &Settings, database: &Database) -> Result<(), ConfigError> {
+    database.find_django_blacklist().await.map_err(|error| {
+        ConfigError::new(format!(
+            "--adopt-django-tokens: {error}; give Django's own database as --database, with the \
+             tables of its app token_blacklist"
+        ))
+    })?;
+    let over = settings
+        .adopt_django_tokens
+        .is_some_and(|until| SystemClock.now() >= until);
+    if over {
+        tracing::warn!(
+            "--adopt-django-tokens: that day is over, no token is adopted: leave it out"
+        );
+    }
+    Ok(())
 }
 
 async fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, ConfigError> {

@@ -21,6 +21,10 @@ use super::{
     reply::{Reply, add_cookie, json},
 };
 
+/// How far `iat` of a refresh token is set back. It counts on the store's clock, as every replica
+/// has to mint the same token, and must not lie in the future of a node whose clock is behind.
+const REFRESH_BACKDATE: Duration = Duration::from_secs(60);
+
 /// The session that tokens are minted for.
 pub(super) struct Minting<'a> {
     pub(super) user: &'a User,
@@ -96,16 +100,19 @@ impl Call<'_> {
     }
 
     fn mint_access(&self, minting: &Minting<'_>, draft: &mut Draft) -> Result<(), Failed> {
-        let expires = (minting.now + self.shared.access_ttl()).min(minting.absolute_end);
+        // The earlier of the two clocks: by the store's, a late mint cannot outlive the denial; by
+        // ours, a store that is ahead makes no tokens of the future, which we would refuse.
+        let now = minting.now.min(self.shared.clock.now());
+        let expires = (now + self.shared.access_ttl()).min(minting.absolute_end);
         let token = self.shared.minter.mint_access(&AccessParams {
             subject: minting.user.subject(),
             jti: &random_jti()?,
-            issued_at: minting.now,
+            issued_at: now,
             expires,
             session: Some(minting.session()),
             extra: minting.user.claims(),
         })?;
-        let age = Duration::from_secs(expires.as_secs().saturating_sub(minting.now.as_secs()));
+        let age = Duration::from_secs(expires.as_secs().saturating_sub(now.as_secs()));
         match self.shared.delivery {
             Delivery::Cookies => draft.cookie(self.shared.cookies.set_access(&token, age)?),
             // A compact JWS has no character that JSON escapes.
@@ -131,7 +138,7 @@ impl Call<'_> {
         let token = self.shared.minter.mint_refresh(&RefreshParams {
             subject: minting.user.subject(),
             jti: &refresh_jti(&key.derive(Purpose::Successor), sid, refresh.generation),
-            issued_at: refresh.issued_at,
+            issued_at: refresh.issued_at.minus(REFRESH_BACKDATE),
             expires,
             session: minting.session(),
             generation: refresh.generation,

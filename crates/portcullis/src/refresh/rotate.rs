@@ -46,8 +46,11 @@ impl Call<'_> {
             .map_err(|blocked| self.blocked(blocked))?;
         let user = self.still_active(&candidate).await?;
         let verdict = self.rotate(&candidate).await?;
+        if candidate.foreign && used_up(&verdict) {
+            self.tell_django(&candidate).await;
+        }
         match verdict {
-            Verdict::Granted(grant) => self.grant(&candidate, &user, &grant).await,
+            Verdict::Granted(grant) => self.grant(&candidate, &user, &grant),
             Verdict::Refused(refusal) => Err(self.refused(&candidate, refusal)),
         }
     }
@@ -156,10 +159,7 @@ impl Call<'_> {
         }
     }
 
-    async fn grant(&self, candidate: &Candidate, user: &User, grant: &Grant) -> Outcome {
-        if candidate.foreign {
-            self.tell_django(candidate).await;
-        }
+    fn grant(&self, candidate: &Candidate, user: &User, grant: &Grant) -> Outcome {
         let refresh = grant.sends_refresh().then_some(RefreshMinting {
             generation: grant.generation,
             issued_at: grant.issued_at,
@@ -176,7 +176,11 @@ impl Call<'_> {
             renew_csrf: candidate.foreign,
         };
         self.mint(&minting, &mut draft)?;
-        self.audit(granted(grant.kind), |event| {
+        let kind = match grant.kind {
+            GrantKind::Rotated if candidate.foreign => AuditKind::Adopted,
+            kind => granted(kind),
+        };
+        self.audit(kind, |event| {
             event
                 .with_subject(user.subject())
                 .with_session(candidate.sid.as_str())
@@ -184,7 +188,7 @@ impl Call<'_> {
         Ok(draft.into_reply())
     }
 
-    /// Blacklists the adopted token in Django's tables. What fails is reported and tried again
+    /// Blacklists a token of Django's in Django's tables. What fails is reported and tried again
     /// when the token is presented again; our own blacklist holds it already.
     async fn tell_django(&self, candidate: &Candidate) {
         let Some(adoption) = &self.shared.adoption else {
@@ -198,11 +202,6 @@ impl Call<'_> {
         if let Err(error) = told {
             self.authenticator_failed(&error);
         }
-        self.audit(AuditKind::Adopted, |event| {
-            event
-                .with_subject(base.subject())
-                .with_session(candidate.sid.as_str())
-        });
     }
 
     fn refused(&self, candidate: &Candidate, refusal: Refusal) -> Rejection {
@@ -219,6 +218,14 @@ impl Call<'_> {
             });
         }
         unauthenticated(reason)
+    }
+}
+
+/// Whether the presented token of Django's will never again open a session here.
+const fn used_up(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Granted(_) => true,
+        Verdict::Refused(refusal) => matches!(refusal, Refusal::Reuse | Refusal::Revoked(_)),
     }
 }
 

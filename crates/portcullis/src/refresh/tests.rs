@@ -27,6 +27,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 mod browser;
+mod clocks;
 mod logins;
 mod logouts;
 mod refreshes;

@@ -331,7 +331,11 @@ fn a_user_is_a_name_and_a_password_that_stays_out_of_the_message() {
 
 #[test]
 fn adoption_ends_with_the_day_given() {
-    let end = |day| settings(&["--adopt-django-tokens", day]).map(|s| s.adopt_django_tokens);
+    let key = ["--signing-key", SECRET];
+    let end = |day| {
+        let line = [&key[..], &["--adopt-django-tokens", day]].concat();
+        settings(&line).map(|settings| settings.adopt_django_tokens)
+    };
     assert_eq!(
         end("2000-02-29"),
         Ok(Some(Timestamp::from_secs(951_868_800)))
@@ -358,6 +362,11 @@ fn adoption_ends_with_the_day_given() {
         &["--adopt-django-tokens"],
         "--adopt-django-tokens",
         "a value is required",
+    );
+    refused(
+        &["--adopt-django-tokens", "2027-01-31"],
+        "--adopt-django-tokens",
+        "--signing-key-file",
     );
 }
 

@@ -40,6 +40,9 @@ fn a_setting_that_would_not_be_safe_ends_the_program_with_its_remedy() {
         &[],
         "--database",
     );
+    let key = "a secret of more than thirty-two bytes";
+    let adopting = ["--signing-key", key, "--adopt-django-tokens", "2098-12-31"];
+    refused(&adopting, &[], "app token_blacklist");
     refused(&["--no-such-flag"], &[], "--no-such-flag");
 }
 
