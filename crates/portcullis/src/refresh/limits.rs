@@ -173,19 +173,28 @@ impl Limits {
         self.limiter.refund(reservation).await
     }
 
-    /// Charges a refresh, or a look at a token, to its address.
+    /// Charges a refresh to its address and, where its token is good, to its family.
+    pub(super) async fn refresh(
+        &self,
+        address: IpAddr,
+        family: Option<&str>,
+    ) -> Result<(), Blocked> {
+        let address = AddressKey::of(address);
+        let by_address: [&[u8]; 1] = [address.as_bytes()];
+        let by_family: [&[u8]; 1] = [family.unwrap_or_default().as_bytes()];
+        let charges = [
+            Charge::new(&self.config.refresh_address, &by_address),
+            Charge::new(&self.config.refresh_family, &by_family),
+        ];
+        let charges = &charges[..1 + usize::from(family.is_some())];
+        self.take(charges).await.map(drop)
+    }
+
+    /// Charges a look at a token to its address, from the quota of refreshes.
     pub(super) async fn address(&self, address: IpAddr) -> Result<(), Blocked> {
         let address = AddressKey::of(address);
         let key: [&[u8]; 1] = [address.as_bytes()];
         self.take(&[Charge::new(&self.config.refresh_address, &key)])
-            .await
-            .map(drop)
-    }
-
-    /// Charges a refresh to its family.
-    pub(super) async fn family(&self, sid: &str) -> Result<(), Blocked> {
-        let key: [&[u8]; 1] = [sid.as_bytes()];
-        self.take(&[Charge::new(&self.config.refresh_family, &key)])
             .await
             .map(drop)
     }

@@ -1,11 +1,13 @@
 //! `POST login/`: checks a password and opens a session.
 
+use futures_util::future::join3;
 use http::header::USER_AGENT;
 use http_body::Body;
 use portcullis_core::{
     audit::AuditKind,
     cookie,
     csrf::SessionRef,
+    rate::Reservation,
     rejection::{BodyReason, Rejection},
     rotation::{NewFamily, RevokeReason, SessionId},
 };
@@ -30,12 +32,28 @@ impl Call<'_> {
             .map_err(Rejection::Csrf)?;
         let login = read_login(self, body).await?;
         let account = account_key(login.username());
-        let user = self.check_password(&login, &account).await?;
-        self.open_session(&user, &account, &known).await
+        let (user, reservation) = self.check_password(&login, &account).await?;
+        // None waits for another: a refund or a reset that is lost restricts, it never admits.
+        let (opened, refunded, cleared) = join3(
+            self.open_session(&user, &account, &known),
+            self.shared.limits.refund(reservation),
+            self.shared.limits.clear_failures(user.subject()),
+        )
+        .await;
+        for lost in [refunded, cleared] {
+            if let Err(error) = lost {
+                self.store_failed(&error);
+            }
+        }
+        opened
     }
 
-    /// Charges the attempt, asks the application, and gives the charges back to the right one.
-    async fn check_password(&self, login: &Login, account: &str) -> Result<User, Rejection> {
+    /// Charges the attempt, asks the application, and says what the right one gets back.
+    async fn check_password(
+        &self,
+        login: &Login,
+        account: &str,
+    ) -> Result<(User, Reservation), Rejection> {
         let device = self.known_device(account);
         let keys = LoginKeys {
             address: self.address()?,
@@ -53,14 +71,7 @@ impl Call<'_> {
                 if device.is_none() && self.is_locked(&user).await? {
                     return Err(self.login_failed(Some(user.subject()), "locked"));
                 }
-                let subject = user.subject();
-                let cleared = limits.clear_failures(subject).await;
-                cleared.map_err(|error| self.store_failed(&error))?;
-                // A refund that is lost restricts, it never admits: the login goes on.
-                if let Err(error) = limits.refund(reservation).await {
-                    self.store_failed(&error);
-                }
-                Ok(user)
+                Ok((user, reservation))
             }
             LoginOutcome::Refused { subject } => {
                 if let Some(subject) = &subject {

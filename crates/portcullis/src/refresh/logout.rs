@@ -4,6 +4,7 @@ use http_body::Body;
 use portcullis_core::{
     audit::AuditKind, csrf::SessionRef, rejection::Rejection, rotation::RevokeReason,
 };
+use portcullis_jwt::RefreshClaims;
 
 use super::{
     call::{Call, Outcome, session_of},
@@ -37,7 +38,8 @@ impl Call<'_> {
                 event.with_subject(base.subject()).with_session(sid)
             });
         }
-        confirmed &= self.deny_access_token().await?;
+        let ended: Vec<_> = sessions_of(&known).collect();
+        confirmed &= self.deny_access_token(&ended).await?;
         self.signed_out(confirmed)
     }
 
@@ -54,14 +56,21 @@ impl Call<'_> {
         Ok(self.confirmed(confirmation, jti))
     }
 
-    /// Denies the access token that came along, if it is still good for anything.
-    async fn deny_access_token(&self) -> Result<bool, Rejection> {
+    /// Denies the access token that came along, if it is still good for anything: one of a session
+    /// that has just `ended` is not.
+    async fn deny_access_token(&self, ended: &[(&str, &str)]) -> Result<bool, Rejection> {
         let mut confirmed = true;
         for token in self.access_tokens() {
             let Ok(claims) = self.shared.reader.read_access::<()>(token, self.now) else {
                 continue;
             };
             let base = claims.base();
+            let session = base
+                .session()
+                .map(|session| (base.subject(), session.sid()));
+            if session.is_some_and(|session| ended.contains(&session)) {
+                continue;
+            }
             let revocations = &self.shared.stores.revocations;
             let denied = revocations
                 .deny(base.subject(), base.jti(), base.expires_at())
@@ -85,7 +94,7 @@ impl Call<'_> {
             .revoke_all(subject, &self.shared.policy)
             .await;
         let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
-        let confirmed = self.confirmed(confirmation, subject) & self.deny_access_token().await?;
+        let confirmed = self.confirmed(confirmation, subject) & self.deny_access_token(&[]).await?;
         self.audit(AuditKind::LogoutAll, |event| event.with_subject(subject));
         self.signed_out(confirmed)
     }
@@ -101,4 +110,13 @@ impl Call<'_> {
             .map_err(|error| self.mint_failed(&error))?;
         Ok(draft.into_reply())
     }
+}
+
+/// The user and the session of each of `tokens` that has one of ours.
+fn sessions_of(tokens: &[RefreshClaims]) -> impl Iterator<Item = (&str, &str)> {
+    tokens.iter().filter_map(|token| {
+        let base = token.base();
+        base.session()
+            .map(|session| (base.subject(), session.sid()))
+    })
 }

@@ -30,20 +30,16 @@ struct Candidate {
 impl Call<'_> {
     pub(super) async fn refresh(&self) -> Outcome {
         let address = self.address()?;
-        let limits = &self.shared.limits;
-        limits
-            .address(address)
-            .await
-            .map_err(|blocked| self.blocked(blocked))?;
-        let known = self.known_refresh_tokens();
-        let sessions: Vec<_> = known.iter().map(session_of).collect();
-        self.check_csrf(&sessions)?;
-        let candidate = self.candidate().map_err(unauthenticated)?;
-        let sid = candidate.sid.as_str();
-        limits
-            .family(sid)
-            .await
-            .map_err(|blocked| self.blocked(blocked))?;
+        // What needs no store is looked at first, so that both limits are asked at once. An address
+        // that is above its quota is told so, whatever it sent.
+        let checked = self.checked_candidate();
+        let family = checked
+            .as_ref()
+            .ok()
+            .map(|candidate| candidate.sid.as_str());
+        let limited = self.shared.limits.refresh(address, family).await;
+        limited.map_err(|blocked| self.blocked(blocked))?;
+        let candidate = checked?;
         let user = self.still_active(&candidate).await?;
         let verdict = self.rotate(&candidate).await?;
         if candidate.foreign && used_up(&verdict) {
@@ -53,6 +49,14 @@ impl Call<'_> {
             Verdict::Granted(grant) => self.grant(&candidate, &user, &grant),
             Verdict::Refused(refusal) => Err(self.refused(&candidate, refusal)),
         }
+    }
+
+    /// The token presented, if the request is not forged.
+    fn checked_candidate(&self) -> Result<Candidate, Rejection> {
+        let known = self.known_refresh_tokens();
+        let sessions: Vec<_> = known.iter().map(session_of).collect();
+        self.check_csrf(&sessions)?;
+        self.candidate().map_err(unauthenticated)
     }
 
     /// The one token presented, checked as far as it goes without the store: a forgery never

@@ -281,3 +281,24 @@ fn a_successor_outlives_a_change_of_the_rotation_key() {
         .refused(401, "token_not_valid");
     browser.moved_to(&rebuilt(both)).refresh().expect(200);
 }
+
+#[test]
+fn an_address_above_its_quota_is_told_so_whatever_it_sends() {
+    let world = World::new();
+    let mut browser = Browser::logged_in(&world);
+    world.advance(60);
+    let mut forger = browser.clone();
+    forger
+        .cookies
+        .insert("__Host-refresh_token".into(), "a.b.c".into());
+    for _ in 0..120 {
+        forger.refresh().refused(401, "token_not_valid");
+    }
+    forger.refresh().refused(429, "throttled");
+    browser.refresh().refused(429, "throttled");
+    let mut forged = browser.request(Request::post("/api/auth/refresh/"), "");
+    forged.headers_mut().remove("x-csrftoken");
+    world.send(forged).refused(429, "throttled");
+    world.advance(60);
+    browser.refresh().expect(200);
+}
