@@ -74,10 +74,13 @@ impl Call<'_> {
                 Ok((user, reservation))
             }
             LoginOutcome::Refused { subject } => {
-                if let Some(subject) = &subject {
-                    let counted = limits.record_failure(subject).await;
-                    counted.map_err(|error| self.store_failed(&error))?;
-                }
+                let counted = match &subject {
+                    Some(subject) => limits.record_failure(subject).await,
+                    // The same wait, and the same answer when the store is away: neither may tell
+                    // that there is no such account.
+                    None => limits.is_locked(account).await.map(drop),
+                };
+                counted.map_err(|error| self.store_failed(&error))?;
                 Err(self.login_failed(subject.as_deref(), "credentials"))
             }
         }

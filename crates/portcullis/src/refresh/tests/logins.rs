@@ -1,5 +1,10 @@
 //! `login/`: who gets in, who is told what, and what it costs to guess.
 
+use portcullis_core::{
+    rate::{Counted, RateKey, RateStore, Refund, Take, Taken},
+    store::StoreError,
+};
+
 use super::*;
 
 #[test]
@@ -197,4 +202,52 @@ fn a_login_renews_the_csrf_token_for_its_session() {
     // The first unsafe request after the login passes with the new token.
     world.advance(60);
     browser.refresh().expect(200);
+}
+
+/// Limits that count, and failure counters that are away.
+#[derive(Debug)]
+struct NoCounters(Arc<dyn RateStore>);
+
+impl RateStore for NoCounters {
+    fn take(&self, takes: &[Take]) -> Answer<Result<Taken, StoreError>> {
+        self.0.take(takes)
+    }
+
+    fn refund(&self, refunds: &[Refund]) -> Answer<Result<(), StoreError>> {
+        self.0.refund(refunds)
+    }
+
+    fn failures(&self, _: &RateKey) -> Answer<Result<u32, StoreError>> {
+        Answer::now(Err(StoreError::plain("failures")))
+    }
+
+    fn record_failure(
+        &self,
+        _: &RateKey,
+        _: u32,
+        _: Duration,
+    ) -> Answer<Result<Counted, StoreError>> {
+        Answer::now(Err(StoreError::plain("record_failure")))
+    }
+
+    fn clear(&self, _: &[RateKey]) -> Answer<Result<(), StoreError>> {
+        Answer::now(Err(StoreError::plain("clear")))
+    }
+}
+
+#[test]
+fn an_outage_of_the_counters_does_not_tell_who_has_an_account() {
+    let mut world = World::new();
+    let mut stores = world.service.shared.stores.clone();
+    stores.rates = Arc::new(NoCounters(stores.rates));
+    let signing = KeyRing::hs256(Secret::new([1; 32])).unwrap();
+    let rotation = RotationKeys::new(1, &Secret::new([2; 32])).unwrap();
+    let service = RefreshRotationService::builder(signing, rotation, stores, world.users.clone())
+        .add_own_origin(Browser::ORIGIN.parse().unwrap())
+        .with_clock(Arc::new(world.clock.clone()));
+    world.service = service.build().unwrap();
+    for name in ["ada", "nobody", "eve"] {
+        let mut browser = Browser::open(&world);
+        browser.log_in(name, "wrong").refused(503, "unavailable");
+    }
 }
