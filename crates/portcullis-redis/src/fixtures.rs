@@ -41,3 +41,9 @@ pub(crate) async fn lifetimes(redis: &Redis) -> Vec<(String, Option<Duration>)> 
     }
     found
 }
+
+/// Runs `future` to its end, with a runtime for the connections that it makes.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(future)
+}

@@ -23,12 +23,12 @@
 //! ```
 
 mod config;
-#[allow(dead_code)] // until the session stores append to it
 mod feed;
 mod link;
 mod rate;
 mod script;
 mod server;
+mod sessions;
 #[allow(dead_code)] // until the session stores use it
 mod tag;
 mod trouble;
@@ -40,3 +40,4 @@ pub use config::{ConfigError, RedisConfig};
 pub use link::Redis;
 pub use rate::RedisRateStore;
 pub use server::{ConnectError, Product, Server};
+pub use sessions::RedisSessions;

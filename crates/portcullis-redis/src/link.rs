@@ -101,6 +101,11 @@ impl Redis {
         self.link.settings.retention
     }
 
+    /// Whether a revocation waits for replicas.
+    pub(crate) fn demands_replicas(&self) -> bool {
+        self.link.settings.replicas.0 > 0
+    }
+
     /// Sends `command` once and waits for its answer until the deadline.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
         let until = Instant::now() + self.link.settings.deadline;
@@ -128,7 +133,6 @@ impl Redis {
     ///
     /// The script and `WAIT` have a connection to themselves, since a connection that waits
     /// answers nobody else. What the script did stands, confirmed or not.
-    #[allow(dead_code)] // until the session stores revoke
     pub(crate) async fn run_confirmed<T: FromRedisValue>(
         &self,
         script: &Script,

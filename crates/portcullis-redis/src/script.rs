@@ -20,7 +20,6 @@ pub(crate) struct Call {
 
 /// What a script is given beside its keys.
 #[derive(Clone, Debug)]
-#[allow(dead_code)] // text: until the session stores pass it
 pub(crate) enum Argument {
     Number(u64),
     Text(String),

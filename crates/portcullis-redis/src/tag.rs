@@ -52,17 +52,23 @@ impl fmt::Debug for Tag {
 #[derive(Clone, Debug)]
 pub(crate) struct Tagger {
     current: DerivedKey,
-    previous: Option<DerivedKey>,
+    previous: Option<(u32, DerivedKey)>,
 }
 
 impl Tagger {
     pub(crate) fn new(keys: &RotationKeys) -> Self {
-        let mut keys = keys.all().map(|key| key.derive(Purpose::UserTag));
-        let current = keys.next().expect("there is always a current key");
+        let previous = keys.all().nth(1);
         Self {
-            current,
-            previous: keys.next(),
+            current: keys.current().derive(Purpose::UserTag),
+            previous: previous.map(|key| (key.version(), key.derive(Purpose::UserTag))),
         }
+    }
+
+    /// Whether `version` is that of the key which is being replaced.
+    pub(crate) fn is_previous(&self, version: u32) -> bool {
+        self.previous
+            .as_ref()
+            .is_some_and(|(known, _)| *known == version)
     }
 
     /// The tags that `subject` may be known by, the current one first.
@@ -86,7 +92,8 @@ impl Tagger {
     }
 
     fn keys(&self) -> impl Iterator<Item = &DerivedKey> {
-        std::iter::once(&self.current).chain(&self.previous)
+        let previous = self.previous.as_ref().map(|(_, key)| key);
+        std::iter::once(&self.current).chain(previous)
     }
 }
 

@@ -36,6 +36,18 @@ pub trait Harness {
     /// Sets the store's clock, which may go back; ends once the store shows that time, and has
     /// forgotten what expired before it.
     fn set(&self, now: Timestamp) -> Answer<()>;
+
+    /// Keeps a copy of all that the store holds, instead of an earlier copy; false from a store
+    /// that cannot, as one in memory, which nothing rolls back.
+    fn save(&self) -> Answer<bool> {
+        Answer::now(false)
+    }
+
+    /// Puts the copy in the place of all that the store holds, as a failover to a late replica
+    /// does; the clock stays. To be called after a [`save`](Self::save) that told true.
+    fn roll_back(&self) -> Answer<()> {
+        Answer::now(())
+    }
 }
 
 /// The memory store on a [`ManualClock`].

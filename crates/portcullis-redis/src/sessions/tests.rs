@@ -1,0 +1,16 @@
+//! The stores on a real server.
+
+use crate::fixtures::run;
+
+mod harness;
+mod versions;
+
+use harness::RedisHarness;
+
+async fn redis() -> RedisHarness {
+    RedisHarness::start().await
+}
+
+portcullis_testkit::family_store_conformance!(redis, run);
+portcullis_testkit::revocations_conformance!(redis, run);
+portcullis_testkit::blacklist_conformance!(redis, run);
