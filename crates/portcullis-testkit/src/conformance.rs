@@ -29,6 +29,7 @@ use portcullis_core::{
 use crate::harness::{Harness, join};
 
 pub mod blacklist;
+pub mod counterexamples;
 pub mod family_store;
 pub mod revocations;
 
@@ -223,6 +224,24 @@ macro_rules! family_store_conformance {
                 the_absolute_end_never_moves,
                 the_end_of_all_sessions_spares_the_next_login,
                 the_windows_of_a_rotation_end_on_their_millisecond,
+            ]
+        );
+        $crate::__conformance!(
+            counterexamples,
+            $make,
+            $run,
+            [
+                a_child_used_inside_the_lost_overlap_leaves_the_waking_tab_its_parent,
+                a_late_answer_cannot_take_the_jar_back_a_generation,
+                a_lost_answer_to_a_lost_answer_is_measured_by_the_windows_not_the_grants,
+                a_slow_tab_outlives_a_failover_that_forgot_a_rotation,
+                a_thief_and_the_owner_cannot_take_turns_once_per_budget,
+                five_waking_tabs_get_one_successor_once_per_budget,
+                neither_an_ended_nor_an_idle_family_is_adopted_again,
+                only_the_generation_that_was_handed_out_again_is_barred_from_another_loss,
+                same_marks_seen_without_failing_a_slow_tab_in_the_coalescing_window,
+                the_key_version_of_the_login_is_that_of_every_successor,
+                the_parent_of_a_seen_child_is_reuse_once_its_windows_are_over,
             ]
         );
     };

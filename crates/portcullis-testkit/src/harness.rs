@@ -12,6 +12,7 @@ use portcullis_core::{
     Answer,
     clock::{Clock, Timestamp},
     memory::MemorySessions,
+    rotation::Verdict,
     store::{Blacklist, FamilyStore, Revocations},
 };
 
@@ -36,6 +37,12 @@ pub trait Harness {
     /// Sets the store's clock, which may go back; ends once the store shows that time, and has
     /// forgotten what expired before it.
     fn set(&self, now: Timestamp) -> Answer<()>;
+
+    /// Whether the store's verdict is as good as the model's. Equal, unless the store says of
+    /// itself that it may give another reason.
+    fn agrees(&self, store: &Verdict, model: &Verdict) -> bool {
+        store == model
+    }
 
     /// Keeps a copy of all that the store holds, instead of an earlier copy; false from a store
     /// that cannot, as one in memory, which nothing rolls back.

@@ -73,48 +73,57 @@ async fn decide(
     Ok(decided)
 }
 
-/// One question for each tag. A token of Django's is adopted under the last one, once no other
-/// tag has a family, a tombstone, a cut or a listing that concerns it.
+/// One question for each tag.
+///
+/// A token of Django's may be adopted under the last tag, once no tag has a family of its id, and
+/// no other tag a cut or a listing that concerns it.
 fn questions(
     store: &RedisSessions,
     presented: &Presented<'_>,
     policy: &RotationPolicy,
 ) -> Vec<Question> {
     let (subject, sid) = (presented.subject, presented.sid);
-    let plain = |user: &User| {
-        Call::default()
-            .key(user.family(sid))
-            .key(user.cut())
-            .key(user.index())
-            .arg(sid)
-            .arg(presented.generation)
-            .arg(millis(policy.overlap))
-            .arg(millis(policy.lost_budget))
-            .arg(millis(policy.idle))
-            .arg(millis(policy.access))
+    let question = |user: &User, listing: Option<(Tag, &Adoption, bool)>| {
+        let mut call = plain(user, presented, policy);
+        if let Some((tag, token, opens)) = listing {
+            call = adopting(call.key(user.listed(tag)), token, policy, opens);
+        }
+        let family = user.family(sid);
+        Question { call, family }
     };
-    let question = |user: &User, call| Question {
-        call,
-        family: user.family(sid),
-    };
+    let mut users = store.users(subject);
+    let known = users.iter().map(|user| question(user, None));
     let Some(token) = &presented.adoption else {
-        let users = store.users(subject);
-        return users
-            .iter()
-            .map(|user| question(user, plain(user)))
-            .collect();
+        return known.collect();
     };
-    let listings: Vec<Tag> = store.inner.tagger.tokens(subject, sid).collect();
-    let mut users: Vec<(User, Tag)> = store.users(subject).into_iter().zip(listings).collect();
+    let mut questions: Vec<Question> = Vec::new();
+    if users.len() > 1 {
+        questions.extend(known);
+    }
+    let mut listings: Vec<Tag> = store.inner.tagger.tokens(subject, sid).collect();
     if !store.inner.tagger.is_previous(token.key_version) {
         users.reverse();
+        listings.reverse();
     }
     let last = users.len() - 1;
-    let asked = users.iter().enumerate().map(|(place, (user, listing))| {
-        let call = plain(user).key(user.listed(*listing));
-        question(user, adopting(call, token, policy, place == last))
-    });
-    asked.collect()
+    let named = users.iter().zip(listings).enumerate();
+    questions.extend(
+        named.map(|(place, (user, tag))| question(user, Some((tag, token, place == last)))),
+    );
+    questions
+}
+
+fn plain(user: &User, presented: &Presented<'_>, policy: &RotationPolicy) -> Call {
+    Call::default()
+        .key(user.family(presented.sid))
+        .key(user.cut())
+        .key(user.index())
+        .arg(presented.sid)
+        .arg(presented.generation)
+        .arg(millis(policy.overlap))
+        .arg(millis(policy.lost_budget))
+        .arg(millis(policy.idle))
+        .arg(millis(policy.access))
 }
 
 fn adopting(call: Call, token: &Adoption, policy: &RotationPolicy, opens: bool) -> Call {

@@ -3,6 +3,8 @@
 use crate::fixtures::run;
 
 mod harness;
+mod keyspace;
+mod schedules;
 mod versions;
 
 use harness::RedisHarness;

@@ -1,12 +1,13 @@
 //! Holds the store's answers against the model's.
 
 use portcullis_core::{
+    clock::Timestamp,
     rotation::{GrantKind, Refusal, Verdict},
     store::TokenFacts,
 };
 
-use super::{Run, USERS};
-use crate::harness::Harness;
+use super::{Access, Run, Session, USERS};
+use crate::harness::{Harness, join};
 
 /// The verdict by the name that the design gives it.
 pub(super) const fn name(verdict: &Verdict) -> &'static str {
@@ -37,62 +38,67 @@ impl<H: Harness> Run<'_, H> {
     }
 
     /// Compares the lists, every access token that is not expired, and the blacklist.
+    ///
+    /// All that is to be known is asked for at once: a store on a network answers it in one go.
     pub(super) async fn compare(&self) {
         let now = self.now();
-        for subject in USERS {
-            let sessions = self.harness.families().list(subject).await;
+        self.compare_lists(now).await;
+        self.compare_access(now).await;
+        self.compare_blacklist(now).await;
+    }
+
+    async fn compare_lists(&self, now: Timestamp) {
+        let families = self.harness.families();
+        let asked = USERS.iter().map(|subject| families.list(subject));
+        for (sessions, subject) in join(asked.collect()).await.into_iter().zip(USERS) {
+            let sessions = sessions.expect("the store answers").into_iter();
             let sessions: Vec<_> = sessions
-                .expect("the store answers")
-                .into_iter()
                 .map(|line| {
-                    (
-                        line.sid.as_str().to_owned(),
-                        line.created,
-                        line.last_used,
-                        line.label,
-                    )
+                    let sid = line.sid.as_str().to_owned();
+                    (sid, line.created, line.last_used, line.label)
                 })
                 .collect();
             self.same("the list", &sessions, &self.model.list(subject, now));
         }
-        for token in self.access.iter().filter(|token| now < token.expires) {
-            let facts = TokenFacts {
+    }
+
+    async fn compare_access(&self, now: Timestamp) {
+        let is_due = |token: &&Access| {
+            // A store may refuse what is older than itself and idled out.
+            let is_gone = || self.model.is_gone(token.subject, &token.sid, now);
+            now < token.expires && !(token.created < self.start && is_gone())
+        };
+        let tokens: Vec<&Access> = self.access.iter().filter(is_due).collect();
+        let asked = tokens.iter().map(|token| {
+            self.harness.revocations().is_revoked(&TokenFacts {
                 subject: token.subject,
                 session: Some(&token.sid),
                 jti: &token.jti,
                 issued_at: token.issued_at,
                 session_started: Some(token.created),
-            };
-            let revoked = self.harness.revocations().is_revoked(&facts).await;
-            if token.created < self.start && self.model.is_gone(token.subject, &token.sid, now) {
-                continue; // a store may refuse what is older than itself and idled out
-            }
+            })
+        });
+        for (revoked, token) in join(asked.collect()).await.into_iter().zip(tokens) {
             let family = (token.sid.as_str(), token.created);
             let expected = self
                 .model
                 .is_revoked(token.subject, family, &token.jti, now);
-            self.same(
-                "the revocation",
-                &revoked.expect("the store answers"),
-                &expected,
-            );
+            let revoked = revoked.expect("the store answers");
+            self.same("the revocation", &revoked, &expected);
         }
-        for session in self
-            .sessions
+    }
+
+    async fn compare_blacklist(&self, now: Timestamp) {
+        let is_foreign = |session: &&Session| session.adoption.is_some();
+        let foreign: Vec<&Session> = self.sessions.iter().filter(is_foreign).collect();
+        let blacklist = self.harness.blacklist();
+        let asked = foreign
             .iter()
-            .filter(|session| session.adoption.is_some())
-        {
-            let listed = self
-                .harness
-                .blacklist()
-                .contains(session.subject, &session.sid)
-                .await;
+            .map(|session| blacklist.contains(session.subject, &session.sid));
+        for (listed, session) in join(asked.collect()).await.into_iter().zip(foreign) {
             let expected = self.model.is_listed(session.subject, &session.sid, now);
-            self.same(
-                "the blacklist",
-                &listed.expect("the store answers"),
-                &expected,
-            );
+            let listed = listed.expect("the store answers");
+            self.same("the blacklist", &listed, &expected);
         }
     }
 }
