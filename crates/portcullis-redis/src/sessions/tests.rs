@@ -4,6 +4,8 @@ use crate::fixtures::run;
 
 mod harness;
 mod keyspace;
+mod outages;
+mod races;
 mod schedules;
 mod versions;
 
