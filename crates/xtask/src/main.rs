@@ -7,6 +7,7 @@
 //! | `cargo xtask ci` | formatting, lints and documentation, then all of `test` |
 //! | `cargo xtask bench` | measures what the layers cost beside their peers: `docs/performance.md` |
 //! | `cargo xtask deny` | licences, bans and sources of all dependencies |
+//! | `cargo xtask fuzz` | looks for inputs that break a parser or a decision: `tests/fuzz` |
 
 mod needs;
 mod plan;
@@ -37,6 +38,14 @@ enum Command {
     Ci,
     /// Check licences, bans and sources of all dependencies; builds cargo-deny the first time
     Deny,
+    /// Run the fuzz targets under libFuzzer, with the nightly compiler
+    Fuzz {
+        /// Only this one
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Get what the tests need, then run every test in every feature set
     Test {
         /// Only say what is missing: install nothing
@@ -54,6 +63,7 @@ fn main() -> ExitCode {
         Command::Bench { instructions } => runner.run_all(&plan::bench(instructions)),
         Command::Ci => ci(&mut runner),
         Command::Deny => runner.run_all(&plan::deny()),
+        Command::Fuzz { target, seconds } => fuzz(&mut runner, target.as_deref(), seconds),
         Command::Test { no_install, web } if web => test_web(&mut runner, !no_install),
         Command::Test { no_install, .. } => test(&mut runner, !no_install),
     };
@@ -64,6 +74,10 @@ fn ci(runner: &mut Runner) -> Result<(), Failure> {
     runner.step("what the tests need", || needs::ensure(needs::RUST, true))?;
     runner.run_all(&plan::checks())?;
     runner.run_all(&plan::tests())
+}
+
+fn fuzz(runner: &mut Runner, target: Option<&str>, seconds: u32) -> Result<(), Failure> {
+    runner.run_all(&plan::fuzz(target, seconds)?)
 }
 
 fn test(runner: &mut Runner, install: bool) -> Result<(), Failure> {

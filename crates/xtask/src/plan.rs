@@ -1,12 +1,17 @@
 //! Lists the steps of each command. What is here is what gets run: nothing else decides.
 
+use std::fs;
+
 use crate::{
     needs::NPM,
-    runner::{Failure, Step},
+    runner::{Failure, Step, root},
 };
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const INSTALL_DENY: &str = "install cargo-deny --version 0.20.2 --locked --root target/tools";
+
+/// The version of cargo-fuzz that `tests/fuzz/targets` is laid out for.
+const INSTALL_FUZZ: &str = "install cargo-fuzz --version 0.13.2 --locked --root target/tools";
 
 /// Everything that needs no test to run.
 pub(crate) fn checks() -> Vec<Step> {
@@ -26,6 +31,10 @@ pub(crate) fn checks() -> Vec<Step> {
         Step::cargo(
             "formatting of the benches, a workspace of their own",
             "fmt --manifest-path tests/peers/Cargo.toml --check",
+        ),
+        Step::cargo(
+            "formatting of the fuzz targets, a workspace of their own",
+            "fmt --manifest-path tests/fuzz/targets/Cargo.toml --check",
         ),
     ]
 }
@@ -88,6 +97,51 @@ pub(crate) fn deny() -> Vec<Step> {
             "check bans licenses sources",
         ),
     ]
+}
+
+/// Each fuzz target, or `only` one, for `seconds`; what it finds stays in `target/fuzz`.
+pub(crate) fn fuzz(only: Option<&str>, seconds: u32) -> Result<Vec<Step>, Failure> {
+    let known = fuzz_targets()?;
+    if let Some(name) = only.filter(|&name| !known.iter().any(|target| target == name)) {
+        let known = known.join(", ");
+        return Err(Failure::new(format!(
+            "no fuzz target {name:?}: want {known}"
+        )));
+    }
+    let install = Step::cargo("cargo-fuzz, built into target/tools", INSTALL_FUZZ);
+    let wanted = known
+        .into_iter()
+        .filter(|name| only.is_none_or(|only| only == name));
+    let steps = wanted.map(|name| fuzz_target(&name, seconds));
+    [Ok(install)].into_iter().chain(steps).collect()
+}
+
+/// The targets are called like the folders of their seeds.
+fn fuzz_targets() -> Result<Vec<String>, Failure> {
+    let folder = root().join("tests/fuzz/seeds");
+    let unreadable = |error| Failure::new(format!("{} cannot be read: {error}", folder.display()));
+    let names = fs::read_dir(&folder).map_err(unreadable)?.map(|entry| {
+        let name = entry.map_err(unreadable)?.file_name();
+        Ok(name.to_string_lossy().into_owned())
+    });
+    let mut names: Vec<String> = names.collect::<Result<_, Failure>>()?;
+    names.sort();
+    Ok(names)
+}
+
+fn fuzz_target(name: &str, seconds: u32) -> Result<Step, Failure> {
+    let found = format!("target/fuzz/corpus/{name}");
+    fs::create_dir_all(root().join(&found))
+        .map_err(|error| Failure::new(format!("{found} cannot be made: {error}")))?;
+    let run = "run --fuzz-dir tests/fuzz/targets --target-dir target/fuzz";
+    let step = Step::program("a fuzz target", "target/tools/bin/cargo-fuzz", run)
+        .with_variable("RUSTUP_TOOLCHAIN", "nightly") // libFuzzer wants unstable flags
+        .with_argument(name)
+        .with_argument(found)
+        .with_argument(format!("tests/fuzz/seeds/{name}"))
+        .with_argument("--")
+        .with_argument(format!("-max_total_time={seconds}"));
+    Ok(step)
 }
 
 /// The packages of `tests/web`, exactly as its lock file names them.

@@ -12,7 +12,7 @@ use std::{
 pub(crate) struct Step {
     title: &'static str,
     program: String,
-    arguments: Vec<&'static str>,
+    arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
 }
 
@@ -33,9 +33,15 @@ impl Step {
         Self {
             title,
             program: program.into(),
-            arguments: arguments.split_whitespace().collect(),
+            arguments: arguments.split_whitespace().map(str::to_owned).collect(),
             variables: Vec::new(),
         }
+    }
+
+    /// Adds `argument`, with its blanks.
+    pub(crate) fn with_argument(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
     }
 
     /// Runs with the environment variable `name` set to `value`.
@@ -51,10 +57,9 @@ impl Step {
             .variables
             .iter()
             .map(|(name, value)| format!("{name}='{value}'"));
-        let arguments = self.arguments.iter().map(|&argument| argument.to_owned());
         let words = variables
             .chain([name.to_string_lossy().into_owned()])
-            .chain(arguments);
+            .chain(self.arguments.iter().cloned());
         words.collect::<Vec<_>>().join(" ")
     }
 

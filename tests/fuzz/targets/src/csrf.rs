@@ -1,0 +1,5 @@
+//! Runs `portcullis_fuzz::csrf::check` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| portcullis_fuzz::csrf::check(data));

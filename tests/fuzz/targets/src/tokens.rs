@@ -1,0 +1,5 @@
+//! Runs `portcullis_fuzz::tokens::check` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| portcullis_fuzz::tokens::check(data));
