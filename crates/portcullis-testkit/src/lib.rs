@@ -12,4 +12,4 @@ pub mod redis;
 pub use clock::ManualClock;
 pub use harness::{Harness, MemoryHarness, block_on};
 pub use jar::CookieJar;
-pub use redis::RedisServer;
+pub use redis::{RedisCluster, RedisSentinels, RedisServer};
