@@ -2,9 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use redis::Client;
-
-use crate::{ConnectError, Redis};
+use crate::{
+    ConnectError, Redis,
+    nodes::Nodes,
+    tls::Tls,
+    url::{Form, Login, Place},
+};
 
 #[cfg(test)]
 mod tests;
@@ -22,14 +25,16 @@ mod tests;
 ///     .with_deadline(Duration::from_millis(20))?;
 /// assert!(!format!("{config:?}").contains("secret"));
 ///
-/// let refused = RedisConfig::from_url("redis+cluster://10.0.0.7").unwrap_err();
+/// let refused = RedisConfig::from_url("http://10.0.0.7").unwrap_err();
 /// assert!(refused.to_string().contains("redis://"));
 /// # Ok::<_, portcullis_redis::ConfigError>(())
 /// ```
 #[derive(Clone)]
 #[must_use]
 pub struct RedisConfig {
-    client: Client,
+    place: Place,
+    to_sentinels: Login,
+    tls: Option<Tls>,
     pub(crate) settings: Settings,
 }
 
@@ -78,31 +83,84 @@ impl RedisConfig {
     /// The longest that replicas are waited for.
     pub const MAX_WAIT: Duration = Duration::from_secs(5);
 
-    /// Reads `redis://[user:password@]host[:port][/database]`; connects nowhere yet.
+    /// Reads where Redis is; connects nowhere yet.
+    ///
+    /// | URL | leads to |
+    /// |---|---|
+    /// | `redis://[user:password@]host[:port][/database]` | one server |
+    /// | `redis+sentinel://[…@]host[:port],…/service[/database]` | the primary that the sentinels name |
+    /// | `redis+cluster://[…@]host[:port],…` | a cluster, of which these are some nodes |
+    ///
+    /// With `rediss` in place of `redis`, each of them over TLS. User and password are those of
+    /// the servers, percent-encoded.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for any other scheme: TLS (`rediss://`), clusters and sentinels are not
-    /// spoken yet, and are refused here, not at the first request. Also for a URL without a host
-    /// or with a port or a database that is no number. The error never shows the URL, which may
-    /// hold a password.
+    /// [`ConfigError`] for any other scheme, a query, a host that is missing, and a port or a
+    /// database that is no number; for `rediss` when the crate was built without its feature
+    /// `tls`. The error never shows the URL, which may hold a password.
     ///
     /// # Security
     ///
-    /// `redis://` is plain text, the password included: for a network that nobody else reads.
+    /// Without TLS everything is plain text, the password included: for a network that nobody
+    /// else reads.
     pub fn from_url(url: &str) -> Result<Self, ConfigError> {
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        if scheme != "redis" {
-            return Err(ConfigError::scheme(scheme));
+        let place = Place::parse(url).map_err(ConfigError::url)?;
+        if place.tls && !Tls::COMPILED_IN {
+            return Err(ConfigError::url(
+                "a `rediss` URL without the feature `tls` of portcullis-redis".to_owned(),
+            ));
         }
-        let client = Client::open(url).map_err(|error| ConfigError {
-            found: format!("the Redis URL ({error})"),
-            wanted: "`redis://[user:password@]host[:port][/database]`",
-        })?;
         Ok(Self {
-            client,
+            place,
+            to_sentinels: Login::default(),
+            tls: None,
             settings: Settings::default(),
         })
+    }
+
+    /// Trusts the certificate authorities in `pem`, and no others.
+    ///
+    /// Without this, those of the operating system are trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the URL is not a `rediss` one, and when `pem` holds no certificate.
+    pub fn with_ca_pem(mut self, pem: &[u8]) -> Result<Self, ConfigError> {
+        if !self.place.tls {
+            return Err(ConfigError {
+                found: "a certificate authority for a connection in plain text".to_owned(),
+                wanted: "a `rediss://` URL",
+            });
+        }
+        let tls = Tls::trusting(pem).map_err(|why| ConfigError {
+            found: format!("the PEM of a certificate authority ({why})"),
+            wanted: "one or more blocks `-----BEGIN CERTIFICATE-----`",
+        })?;
+        self.tls = Some(tls);
+        Ok(self)
+    }
+
+    /// Logs in at the sentinels too: as `user`, or as the default user.
+    ///
+    /// The user and the password in the URL are those of the servers; sentinels often have none.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the URL names no sentinels.
+    pub fn with_sentinel_login(
+        mut self,
+        user: Option<&str>,
+        password: &str,
+    ) -> Result<Self, ConfigError> {
+        if !matches!(self.place.form, Form::Sentinel(_)) {
+            return Err(ConfigError {
+                found: "a login for sentinels without sentinels".to_owned(),
+                wanted: "a `redis+sentinel://` URL",
+            });
+        }
+        self.to_sentinels = Login::new(user, password);
+        Ok(self)
     }
 
     /// Begins every key with `prefix`, so that applications can share a server.
@@ -198,13 +256,22 @@ impl RedisConfig {
     ///
     /// [`ConnectError`] when the server cannot be reached within 5 s, refuses us or is too old.
     pub async fn connect(self) -> Result<Redis, ConnectError> {
-        Redis::open(self.client, self.settings).await
+        let tls = match self.tls {
+            None if self.place.tls => Some(Tls::of_system().map_err(ConnectError::tls)?),
+            given => given,
+        };
+        Redis::open(
+            Nodes::new(&self.place, &self.to_sentinels, tls),
+            self.settings,
+        )
+        .await
     }
 }
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisConfig")
+            .field("place", &self.place)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
@@ -218,17 +285,16 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn scheme(scheme: &str) -> Self {
-        let found = match scheme {
-            "rediss" => "`rediss://`: this version does not speak TLS".to_owned(),
-            "redis+cluster" => "`redis+cluster://`: this version knows no clusters".to_owned(),
-            "redis+sentinel" => "`redis+sentinel://`: this version asks no sentinels".to_owned(),
-            // What is no scheme may be a password.
-            _ => "a URL of another scheme, or of none".to_owned(),
-        };
+    pub(crate) fn new(found: String, wanted: &'static str) -> Self {
+        Self { found, wanted }
+    }
+
+    fn url(found: String) -> Self {
         Self {
             found,
-            wanted: "`redis://[user:password@]host[:port][/database]`, one server in plain text",
+            wanted: "`redis://[user:password@]host[:port][/database]`, \
+                     `redis+sentinel://host,host/service` or `redis+cluster://host,host`, each \
+                     with `rediss` for TLS",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Tells every node of each revocation, through one Redis stream.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
+
+use portcullis_core::clock::Timestamp;
 
 use crate::{
     Redis,
@@ -9,8 +11,21 @@ use crate::{
     trouble::{Kind, Trouble},
 };
 
+mod local;
+mod marks;
+mod reader;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use local::{FeedConfig, OnStale, RevocationFeed};
+
 /// Puts the stream into a slot of its own in a cluster, whatever the users' slots are.
 const TAG: &str = "{pc-feed}";
+
+/// The longest leeway that a token's expiry is read with.
+const LEEWAY: Duration = Duration::from_secs(60);
 
 /// How often an entry is sent before the caller is told that nobody hears of it.
 const TRIES: u32 = 3;
@@ -24,8 +39,7 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fee
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) fact: Fact,
-    /// Until when it counts, in seconds of the server's clock: no token that it concerns is
-    /// accepted from then on.
+    /// When the last token that it concerns expires, in seconds of the server's clock.
     pub(crate) expires: u64,
 }
 
@@ -40,7 +54,41 @@ pub(crate) enum Fact {
     Token { token: Tag },
 }
 
+/// Whoever wants to know of revocations that this process makes, before the stream tells it.
+pub(crate) trait Listener: fmt::Debug + Send + Sync {
+    fn hear(&self, entry: &Entry);
+}
+
 impl Entry {
+    /// Until when it counts: a token may be accepted for a leeway after its expiry.
+    fn until(&self) -> Timestamp {
+        Timestamp::from_secs(self.expires) + LEEWAY
+    }
+
+    /// Reads the fields of an entry of the stream, in pairs of name and value.
+    fn parse(fields: &[Vec<u8>]) -> Option<Self> {
+        let field = |name: &str| {
+            let (pairs, _) = fields.as_chunks::<2>();
+            let found = pairs.iter().find(|[key, _]| key == name.as_bytes());
+            std::str::from_utf8(&found?[1]).ok()
+        };
+        let (tag, value) = (Tag::parse(field("u")?)?, field("v")?);
+        let fact = match field("k")? {
+            "n" => Fact::NotBefore {
+                user: tag,
+                millis: value.parse().ok()?,
+            },
+            "s" => Fact::Session {
+                user: tag,
+                sid: value.to_owned(),
+            },
+            "t" => Fact::Token { token: tag },
+            _ => return None,
+        };
+        let expires = field("e")?.parse().ok()?;
+        Some(Self { fact, expires })
+    }
+
     fn call(&self, redis: &Redis) -> Call {
         let (kind, tag, value) = match &self.fact {
             Fact::NotBefore { user, millis } => ("n", user, millis.to_string()),
@@ -65,8 +113,12 @@ fn stream(redis: &Redis) -> String {
 
 /// Tells all nodes of `entry`, trying up to three times with the connection's deadline each.
 ///
-/// An entry that arrives twice does no harm, which is why this one command is repeated.
+/// An entry that arrives twice does no harm, which is why this one command is repeated. The feeds
+/// of this process that follow `redis` know of the entry first, and in any case.
 pub(crate) async fn append(redis: &Redis, entry: &Entry) -> Result<(), Trouble> {
+    for listener in redis.listeners() {
+        listener.hear(entry);
+    }
     let call = entry.call(redis);
     let mut pause = PAUSE;
     for _ in 1..TRIES {

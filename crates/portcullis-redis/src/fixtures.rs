@@ -47,3 +47,17 @@ pub(crate) fn run<F: Future>(future: F) -> F::Output {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().unwrap().block_on(future)
 }
+
+/// The time that nothing in a test takes unless it never happens.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until `it_is`; fails when that takes too long.
+pub(crate) async fn eventually(what: &str, mut it_is: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !it_is().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let looked = tokio::time::timeout(PATIENCE, looking).await;
+    looked.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"));
+}

@@ -22,22 +22,33 @@
 //! # }
 //! ```
 
+mod cluster;
 mod config;
+mod dial;
 mod feed;
+mod handle;
+mod host;
+mod lanes;
 mod link;
+mod nodes;
 mod rate;
 mod script;
+mod sentinel;
 mod server;
 mod sessions;
-#[allow(dead_code)] // until the session stores use it
+mod slot;
 mod tag;
+#[cfg_attr(not(feature = "tls"), path = "tls/absent.rs")]
+mod tls;
 mod trouble;
+mod url;
 
 #[cfg(test)]
 mod fixtures;
 
 pub use config::{ConfigError, RedisConfig};
-pub use link::Redis;
+pub use feed::{FeedConfig, OnStale, RevocationFeed};
+pub use handle::Redis;
 pub use rate::RedisRateStore;
 pub use server::{ConnectError, Product, Server};
 pub use sessions::RedisSessions;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use redis::{Cmd, RedisWrite, ToRedisArgs, ToSingleRedisArg, cmd};
 
+use crate::slot::Slot;
+
 /// Immutable, and shared by all calls.
 #[derive(Debug)]
 pub(crate) struct Script {
@@ -95,6 +97,13 @@ impl Call {
     pub(crate) fn arg(mut self, argument: impl Into<Argument>) -> Self {
         self.arguments.push(argument.into());
         self
+    }
+
+    /// The slot of a cluster that its keys are in.
+    pub(crate) fn slot(&self) -> Slot {
+        self.keys
+            .first()
+            .map_or(Slot(0), |key| Slot::of_key(key.as_bytes()))
     }
 
     fn complete(&self, command: &mut Cmd) -> Cmd {

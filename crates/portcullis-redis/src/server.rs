@@ -56,8 +56,15 @@ impl Server {
         drops.then_some(self.policy.as_str())
     }
 
+    /// Reads the answers to `INFO server` and `INFO memory`.
+    pub(crate) fn read(about: &str, memory: &str) -> Result<Self, ConnectError> {
+        let mut server = Self::check(about)?;
+        server.read_memory(memory);
+        Ok(server)
+    }
+
     /// Reads the answer to `INFO server`.
-    pub(crate) fn check(info: &str) -> Result<Self, ConnectError> {
+    fn check(info: &str) -> Result<Self, ConnectError> {
         let (product, version) = match field(info, "valkey_version") {
             Some(version) => (Product::Valkey, version),
             None => (Product::Redis, field(info, "redis_version").unwrap_or("")),
@@ -73,7 +80,7 @@ impl Server {
     }
 
     /// Reads the answer to `INFO memory`.
-    pub(crate) fn read_memory(&mut self, info: &str) {
+    fn read_memory(&mut self, info: &str) {
         field(info, "maxmemory_policy")
             .unwrap_or_default()
             .clone_into(&mut self.policy);
@@ -103,6 +110,7 @@ pub struct ConnectError(Reason);
 
 #[derive(Clone, Debug)]
 enum Reason {
+    Tls(String),
     Trouble(Trouble),
     Version(Product, String),
 }
@@ -111,6 +119,13 @@ impl ConnectError {
     /// Whether the server was reached and is too old, so that trying again is of no use.
     pub fn is_version(&self) -> bool {
         matches!(self.0, Reason::Version(..))
+    }
+}
+
+impl ConnectError {
+    /// Nothing to verify servers' certificates with.
+    pub(crate) fn tls(why: String) -> Self {
+        Self(Reason::Tls(why))
     }
 }
 
@@ -123,6 +138,7 @@ impl From<Trouble> for ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Reason::Tls(why) => write!(f, "no TLS connection can be made: {why}"),
             Reason::Trouble(trouble) => trouble.fmt(f),
             Reason::Version(product, version) => write!(
                 f,

@@ -5,6 +5,8 @@ use std::fmt;
 use portcullis_core::store::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::host::Host;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +15,8 @@ mod tests;
 pub(crate) struct Trouble {
     kind: Kind,
     detail: String,
+    /// The node that a cluster names instead.
+    elsewhere: Option<Host>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +35,10 @@ pub(crate) enum Kind {
     NoScript,
     /// The keys are elsewhere in a cluster.
     Moved,
+    /// The keys are on their way to another node of a cluster.
+    Moving,
+    /// A cluster has no primary for the keys.
+    NoPrimary,
     /// The user or the password is wrong, or may not do this.
     Denied,
     /// The answer is not what was asked for.
@@ -44,6 +52,21 @@ impl Trouble {
         Self::new(Kind::Timeout, "no answer within the deadline")
     }
 
+    /// No connection to `host`.
+    pub(crate) fn unreachable(host: &Host, why: impl fmt::Display) -> Self {
+        Self::new(Kind::Connection, format!("{host}: {why}"))
+    }
+
+    /// No node of a cluster decides.
+    pub(crate) fn no_primary() -> Self {
+        Self::new(Kind::NoPrimary, "no node says that it has the slot")
+    }
+
+    /// The node that decided is a replica now.
+    pub(crate) fn replica() -> Self {
+        Self::new(Kind::ReadOnly, "the node is no primary")
+    }
+
     pub(crate) fn reply(detail: impl Into<String>) -> Self {
         Self::new(Kind::Reply, detail)
     }
@@ -54,7 +77,17 @@ impl Trouble {
 
     /// Whether a new connection could do better: it may lead to the new primary.
     pub(crate) fn ends_connection(&self) -> bool {
-        matches!(self.kind, Kind::Connection | Kind::ReadOnly | Kind::Moved)
+        matches!(self.kind, Kind::Connection | Kind::ReadOnly)
+    }
+
+    /// Whether the node asked has done nothing, because another one decides.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self.kind, Kind::ReadOnly | Kind::Moved | Kind::Moving)
+    }
+
+    /// The node that decides, as far as the one asked knows.
+    pub(crate) fn elsewhere(&self) -> Option<&Host> {
+        self.elsewhere.as_ref()
     }
 
     /// The error that the port hands on; `doing` is the port's method.
@@ -66,6 +99,7 @@ impl Trouble {
         Self {
             kind,
             detail: detail.into(),
+            elsewhere: None,
         }
     }
 }
@@ -80,6 +114,8 @@ impl Kind {
             Self::OutOfMemory => "Redis has reached its maxmemory (OOM)",
             Self::NoScript => "Redis forgot the script while it was sent (NOSCRIPT)",
             Self::Moved => "the keys are on another node of a Redis cluster (MOVED)",
+            Self::Moving => "the keys are moving to another node of a Redis cluster (ASK)",
+            Self::NoPrimary => "the Redis cluster has no primary for the keys (CLUSTERDOWN)",
             Self::Denied => "Redis refuses the user or the command (NOAUTH, NOPERM)",
             Self::Reply => "Redis answered with something else than was asked for",
             Self::Server => "Redis answered with an error",
@@ -98,7 +134,11 @@ impl From<RedisError> for Trouble {
             ErrorKind::Server(server) => of_server(server),
             _ => of_code(error.code().unwrap_or_default()),
         };
-        Self::new(kind, error.to_string())
+        let elsewhere = error.redirect_node().map(|(address, _slot)| address);
+        Self {
+            elsewhere: elsewhere.and_then(Host::from_server),
+            ..Self::new(kind, error.to_string())
+        }
     }
 }
 
@@ -108,7 +148,9 @@ fn of_server(kind: ServerErrorKind) -> Kind {
         ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown => Kind::Loading,
         ServerErrorKind::NoScript => Kind::NoScript,
         ServerErrorKind::NoPerm => Kind::Denied,
-        ServerErrorKind::Moved | ServerErrorKind::Ask => Kind::Moved,
+        ServerErrorKind::Moved => Kind::Moved,
+        ServerErrorKind::Ask => Kind::Moving,
+        ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain => Kind::NoPrimary,
         _ => Kind::Server,
     }
 }

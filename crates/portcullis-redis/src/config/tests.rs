@@ -2,32 +2,44 @@ use std::time::Duration;
 
 use super::RedisConfig;
 
-#[track_caller]
-fn check_url(url: &str, want: Result<(), &str>) {
-    match (RedisConfig::from_url(url), want) {
-        (Ok(_), Ok(())) => {}
-        (Err(error), Err(part)) => {
-            let text = error.to_string();
-            assert!(text.contains(part), "{url}: {text}");
-            assert!(text.contains("redis://["), "{text} names what works");
-            assert!(!text.contains("hunter2"), "{text} shows the password");
-        }
-        (got, want) => panic!("{url}: {got:?}, not {want:?}"),
+#[test]
+fn a_url_that_cannot_be_read_names_what_works_and_never_shows_the_password() {
+    for url in ["hunter2://localhost", "redis://:hunter2@localhost:port"] {
+        let error = RedisConfig::from_url(url).unwrap_err().to_string();
+        assert!(error.contains("redis://["), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 
+#[cfg(not(feature = "tls"))]
 #[test]
-fn only_a_plain_redis_url_is_accepted_and_a_refusal_never_shows_the_password() {
-    check_url("redis://127.0.0.1", Ok(()));
-    check_url("redis://user:hunter2@localhost:7000/3", Ok(()));
-    check_url("rediss://:hunter2@localhost", Err("TLS"));
-    check_url("redis+cluster://:hunter2@a,b", Err("clusters"));
-    check_url("redis+sentinel://:hunter2@a/main", Err("sentinels"));
-    check_url("unix:///run/redis.sock?pass=hunter2", Err("another scheme"));
-    check_url("hunter2://localhost", Err("another scheme"));
-    check_url("localhost:6379", Err("or of none"));
-    check_url("redis://:hunter2@localhost:port", Err("the Redis URL"));
-    check_url("redis://:hunter2@localhost/name", Err("the Redis URL"));
+fn without_tls_an_encrypted_url_names_the_feature_that_is_missing() {
+    for url in [
+        "rediss://a",
+        "rediss+cluster://a",
+        "rediss+sentinel://a/main",
+    ] {
+        let error = RedisConfig::from_url(url).unwrap_err().to_string();
+        assert!(error.contains("feature `tls`"), "{error}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_authority_needs_tls_and_has_to_be_one() {
+    let config = |url| RedisConfig::from_url(url).unwrap();
+    let error = config("redis://a").with_ca_pem(b"").unwrap_err();
+    assert!(error.to_string().contains("rediss://"), "{error}");
+    for bad in [
+        "",
+        "hunter2",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        let error = config("rediss://a").with_ca_pem(bad.as_bytes());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("BEGIN CERTIFICATE"), "{bad:?}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]
@@ -58,4 +70,32 @@ fn a_deadline_lies_between_a_millisecond_and_five_seconds() {
 fn debug_does_not_show_the_password() {
     let config = RedisConfig::from_url("redis://user:hunter2@localhost").unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn only_sentinels_are_logged_in_at() {
+    let config = |url| RedisConfig::from_url(url).unwrap();
+    let sentinels = config("redis+sentinel://a/main").with_sentinel_login(None, "hunter2");
+    assert!(!format!("{:?}", sentinels.unwrap()).contains("hunter2"));
+    for url in ["redis://a", "redis+cluster://a"] {
+        let error = config(url).with_sentinel_login(Some("u"), "hunter2");
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("redis+sentinel://"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_revocation_waits_for_and_how_long_it_is_kept_have_bounds() {
+    let config = || RedisConfig::from_url("redis://a").unwrap();
+    let (millis, secs) = (Duration::from_millis, Duration::from_secs);
+    for (wait, works) in [(0, false), (1, true), (5_000, true), (5_001, false)] {
+        let with = config().with_min_replicas(1, millis(wait));
+        assert_eq!(with.is_ok(), works, "{wait} ms");
+    }
+    let most = 31 * 24 * 3600;
+    for (kept, works) in [(59, false), (60, true), (most, true), (most + 1, false)] {
+        let with = config().with_retention(secs(kept));
+        assert_eq!(with.is_ok(), works, "{kept} s");
+    }
 }

@@ -1,0 +1,97 @@
+//! A primary that sentinels watch.
+
+use portcullis_testkit::RedisSentinels;
+
+use super::*;
+
+#[tokio::test]
+async fn after_a_crash_of_the_primary_the_new_one_decides_and_the_old_one_never_again() {
+    let mut watched = RedisSentinels::start(2);
+    let url = watched.url();
+    let redis = demanding(&url, 1).await;
+    let feed = another_node(RedisConfig::from_url(&url).unwrap()).await;
+    assert_eq!(run(&redis, "a").await.unwrap(), 1);
+    assert_eq!(revoke(&redis, "b").await.unwrap(), Confirmation::Confirmed);
+    tell(&redis, "before").await;
+    hears(&feed, "before").await;
+
+    let old = watched.primary();
+    watched.servers_mut()[old].stop();
+    let begun = Instant::now();
+    run(&redis, "lost").await.unwrap_err();
+    assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
+    watched.await_other_primary(old);
+    eventually("the new primary decides", async || {
+        run(&redis, "c").await.is_ok()
+    })
+    .await;
+    eventually("a revocation is confirmed again", async || {
+        matches!(revoke(&redis, "d").await, Ok(Confirmation::Confirmed))
+    })
+    .await;
+    tell(&redis, "after").await;
+    hears(&feed, "after").await;
+    assert_eq!(&list(&redis).await[..3], ["a", "b", "c"]);
+
+    watched.servers_mut()[old].restart();
+    eventually("the old primary is a replica", async || {
+        !watched.servers()[old].is_primary()
+    })
+    .await;
+    run(&redis, "e").await.unwrap();
+    let length = list(&redis).await.len().to_string();
+    eventually("there is one history", async || {
+        let held = watched.servers()[old].ask(&["LLEN", "{list}"]);
+        held.is_ok_and(|held| held == length)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_primary_that_is_demoted_alive_is_left_for_its_successor() {
+    let watched = RedisSentinels::start(1);
+    let url = watched.url();
+    let redis = demanding(&url, 1).await;
+    let feed = another_node(RedisConfig::from_url(&url).unwrap()).await;
+    assert_eq!(revoke(&redis, "a").await.unwrap(), Confirmation::Confirmed);
+    let old = watched.primary();
+    watched.fail_over();
+    watched.await_other_primary(old);
+    eventually("the new primary decides", async || {
+        run(&redis, "b").await.is_ok()
+    })
+    .await;
+    eventually("a revocation is taken", async || {
+        revoke(&redis, "c").await.is_ok()
+    })
+    .await;
+    tell(&redis, "after").await;
+    hears(&feed, "after").await;
+    assert_eq!(list(&redis).await[..2], ["a", "b"]);
+}
+
+#[tokio::test]
+async fn one_sentinel_is_enough_and_a_service_that_none_knows_is_an_error() {
+    let mut watched = RedisSentinels::start(1);
+    for sentinel in &mut watched.sentinels_mut()[..2] {
+        sentinel.stop();
+    }
+    let redis = connect_to(&watched.url()).await;
+    run(&redis, "a").await.unwrap();
+
+    let unknown = watched.url().replace("/main", "/other");
+    let refused = RedisConfig::from_url(&unknown).unwrap().connect().await;
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("\"other\""), "{error}");
+
+    watched.sentinels_mut()[2].stop();
+    run(&redis, "b")
+        .await
+        .expect("who is connected needs no sentinel");
+    let refused = RedisConfig::from_url(&watched.url())
+        .unwrap()
+        .connect()
+        .await;
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("cannot be reached"), "{error}");
+}
