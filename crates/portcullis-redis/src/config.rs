@@ -74,8 +74,8 @@ impl RedisConfig {
     pub const MAX_PREFIX: usize = 64;
 
     /// How long revocations are kept unless configured: the two hours that an access token may
-    /// live at most, and a minute of leeway.
-    pub const DEFAULT_RETENTION: Duration = Duration::from_secs(2 * 3600 + 60);
+    /// live at most, and five minutes for leeway and for clocks that differ.
+    pub const DEFAULT_RETENTION: Duration = Duration::from_secs(2 * 3600 + 300);
 
     /// The longest retention.
     pub const MAX_RETENTION: Duration = Duration::from_secs(31 * 24 * 3600);
@@ -226,8 +226,10 @@ impl RedisConfig {
         Ok(self)
     }
 
-    /// Keeps revocations for `retention`: the longest that an access token can be accepted,
-    /// leeway included.
+    /// Keeps revocations in the feed for `retention`: the longest that an access token can be
+    /// accepted, and some minutes for leeway and for clocks that differ.
+    ///
+    /// All processes need the same.
     ///
     /// # Errors
     ///

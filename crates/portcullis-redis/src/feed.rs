@@ -14,6 +14,7 @@ use crate::{
 mod local;
 mod marks;
 mod reader;
+mod shared;
 mod watch;
 
 #[cfg(test)]

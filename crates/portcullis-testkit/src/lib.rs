@@ -1,6 +1,6 @@
 //! What tests of and with portcullis need: a clock that is moved by hand, a cookie jar as strict
-//! as a browser's, conformance suites for stores, a model to hold their sessions against, and a
-//! Redis server of a test's own.
+//! as a browser's, conformance suites for stores, a model to hold their sessions against, and
+//! Redis servers of a test's own.
 
 pub mod clock;
 pub mod conformance;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use redis::{Cmd, FromRedisValue, cmd};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Entry, local::Shared, stream};
+use super::{Entry, shared::Shared, stream};
 use crate::{Redis, dial::Connection, sentinel::check_primary, trouble::Trouble};
 
 /// How many entries one command reads.

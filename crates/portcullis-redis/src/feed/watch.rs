@@ -12,8 +12,8 @@ use portcullis_core::{clock::Timestamp, store::TokenFacts};
 
 use super::{
     Entry, Fact,
-    local::Shared,
     marks::{is_cut, session_started},
+    shared::Shared,
 };
 use crate::tag::{Tag, Tagger};
 

@@ -22,6 +22,7 @@ mod clustered;
 mod confirmed;
 #[cfg(feature = "tls")]
 mod encrypted;
+mod least;
 mod outages;
 mod watched;
 
