@@ -25,9 +25,6 @@ pub use local::{FeedConfig, OnStale, RevocationFeed};
 /// Puts the stream into a slot of its own in a cluster, whatever the users' slots are.
 const TAG: &str = "{pc-feed}";
 
-/// The longest leeway that a token's expiry is read with.
-const LEEWAY: Duration = Duration::from_secs(60);
-
 /// How often an entry is sent before the caller is told that nobody hears of it.
 const TRIES: u32 = 3;
 
@@ -40,7 +37,8 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fee
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) fact: Fact,
-    /// When the last token that it concerns expires, in seconds of the server's clock.
+    /// Until when it counts, in seconds of the server's clock: no token that it concerns is
+    /// accepted from then on, leeway included.
     pub(crate) expires: u64,
 }
 
@@ -61,9 +59,8 @@ pub(crate) trait Listener: fmt::Debug + Send + Sync {
 }
 
 impl Entry {
-    /// Until when it counts: a token may be accepted for a leeway after its expiry.
     fn until(&self) -> Timestamp {
-        Timestamp::from_secs(self.expires) + LEEWAY
+        Timestamp::from_secs(self.expires)
     }
 
     /// Reads the fields of an entry of the stream, in pairs of name and value.

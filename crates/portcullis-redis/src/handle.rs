@@ -159,7 +159,8 @@ impl Redis {
             return Ok((self.run(script, call).await?, Confirmation::Unconfirmed));
         };
         let until = Instant::now() + self.deadline();
-        let (value, mut lane) = self.run_alone(script, call, until).await?;
+        let ran = self.run_alone(script, call, until).await;
+        let (value, mut lane) = ran.inspect_err(|_trouble| permit.give_up())?;
         let held = lane.replicas_reached(replicas, wait).await;
         let confirmation = match held {
             Ok(reached) => {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -54,17 +54,26 @@ impl Lanes {
 
     /// A living connection to `host` that nobody uses.
     pub(crate) fn idle(&self, host: Option<&Host>) -> Option<Lane> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.locked();
         idle.retain(|lane| !lane.connection.is_closed());
         let found = idle.iter().position(|lane| lane.host.as_ref() == host)?;
         Some(idle.swap_remove(found))
     }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<Lane>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Permit<'_> {
+    /// Gives up the spare connections: one of them has failed, and the others lead to where it did.
+    pub(crate) fn give_up(&self) {
+        self.0.locked().clear();
+    }
+
     /// Keeps `lane` for the next one.
     pub(crate) fn leave(self, lane: Lane) {
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.0.locked();
         if idle.len() < SPARE {
             idle.push(lane);
         }

@@ -46,23 +46,32 @@ impl Sentinels {
     /// sentinel that was cut off may name an older one.
     pub(crate) async fn open(&self) -> Result<Connection, Trouble> {
         let mut trouble = Trouble::reply("no sentinel is configured");
+        let mut tried = Vec::new();
         for sentinel in self.hosts() {
-            match self.open_by(&sentinel).await {
-                Ok(connection) => {
-                    self.prefer(&sentinel);
-                    return Ok(connection);
-                }
-                Err(last) => trouble = last,
+            let late = |_| Err(Trouble::unreachable(&sentinel, "no answer in time"));
+            let named = timeout(PATIENCE, self.ask(&sentinel)).await;
+            match named.unwrap_or_else(late) {
+                // Another one has named it already, and it would be waited for once more.
+                Ok(primary) if tried.contains(&primary) => {}
+                Ok(primary) => match self.open_primary(&primary).await {
+                    Ok(connection) => {
+                        self.prefer(&sentinel);
+                        return Ok(connection);
+                    }
+                    Err(last) => {
+                        tried.push(primary);
+                        trouble = last;
+                    }
+                },
+                Err(last) if tried.is_empty() => trouble = last,
+                Err(_) => {}
             }
         }
         Err(trouble)
     }
 
-    async fn open_by(&self, sentinel: &Host) -> Result<Connection, Trouble> {
-        let asked = timeout(PATIENCE, self.ask(sentinel)).await;
-        let late = |_| Err(Trouble::unreachable(sentinel, "no answer in time"));
-        let primary = asked.unwrap_or_else(late)?;
-        let mut connection = self.servers.dial(&primary).await?;
+    async fn open_primary(&self, primary: &Host) -> Result<Connection, Trouble> {
+        let mut connection = self.servers.dial(primary).await?;
         check_primary(&mut connection).await?;
         Ok(connection)
     }

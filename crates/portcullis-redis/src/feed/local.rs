@@ -15,7 +15,7 @@ use super::{
     Entry, Fact, Listener,
     marks::Marks,
     reader::Reader,
-    shared::Shared,
+    shared::{Known, Shared},
     watch::{Watch, Watches},
 };
 use crate::{ConfigError, ConnectError, Redis, tag::Tagger};
@@ -214,11 +214,10 @@ impl RevocationFeed {
 
 impl Revocations for RevocationFeed {
     fn is_revoked(&self, token: &TokenFacts<'_>) -> Answer<Result<bool, StoreError>> {
-        if self.shared.is_revoked(token) {
-            return Answer::now(Ok(true));
-        }
-        if !self.shared.is_stale() {
-            return Answer::now(Ok(false));
+        match self.shared.judge(token) {
+            Known::Revoked => return Answer::now(Ok(true)),
+            Known::Valid => return Answer::now(Ok(false)),
+            Known::Unknown => {}
         }
         match self.on_stale {
             OnStale::Admit => Answer::now(Ok(false)),

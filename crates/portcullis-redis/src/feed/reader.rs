@@ -63,17 +63,21 @@ impl Reader {
 
     /// Follows the stream for ever; after every trouble, with a new connection and from the start.
     pub(super) async fn run(mut self, connection: Connection) {
-        let trouble = self.follow(connection).await;
-        self.redis.learn(&self.key, &trouble);
+        let mut connection = Some(connection);
         let mut pause = PAUSE;
         loop {
-            sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
-            if let Ok(connection) = self.begin().await {
+            if let Some(connection) = connection {
+                let begun = Instant::now();
                 let trouble = self.follow(connection).await;
                 self.redis.learn(&self.key, &trouble);
-                pause = PAUSE;
+                // A connection that fails at once, again and again, is no reason to hurry.
+                if begun.elapsed() > LONGEST_PAUSE {
+                    pause = PAUSE;
+                }
             }
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            connection = self.begin().await.ok();
         }
     }
 

@@ -43,6 +43,16 @@ pub(super) struct State {
     unreadable_until: Timestamp,
 }
 
+/// What a node knows of a token.
+pub(super) enum Known {
+    /// It is revoked.
+    Revoked,
+    /// Nothing that could be relied on.
+    Unknown,
+    /// It is not revoked.
+    Valid,
+}
+
 impl Shared {
     /// Knows nothing yet, and is stale until it has heard.
     pub(super) fn new(
@@ -74,18 +84,28 @@ impl Shared {
         self.clock.now()
     }
 
-    pub(super) fn is_revoked(&self, token: &TokenFacts<'_>) -> bool {
+    /// What is known of `token`.
+    pub(super) fn judge(&self, token: &TokenFacts<'_>) -> Known {
         let now = self.now();
-        self.read().marks.is_revoked(token, &self.tagger, now)
+        let state = self.read();
+        if state.marks.is_revoked(token, &self.tagger, now) {
+            Known::Revoked
+        } else if state.has_gaps(now) || self.is_silent() {
+            Known::Unknown
+        } else {
+            Known::Valid
+        }
     }
 
     pub(super) fn is_stale(&self) -> bool {
+        self.is_silent() || self.read().has_gaps(self.now())
+    }
+
+    /// Whether nothing was heard for too long.
+    fn is_silent(&self) -> bool {
         let heard = Duration::from_micros(self.heard.load(Ordering::Acquire));
-        let silent = self.began.elapsed().saturating_sub(heard);
-        heard.is_zero() || silent > self.max_staleness || {
-            let state = self.read();
-            state.full || self.now() < state.unreadable_until
-        }
+        let silence = self.began.elapsed().saturating_sub(heard);
+        heard.is_zero() || silence > self.max_staleness
     }
 
     /// Everything that was in the stream at `then` is known.
@@ -144,6 +164,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether an entry is missing that may count.
+    fn has_gaps(&self, now: Timestamp) -> bool {
+        self.full || now < self.unreadable_until
+    }
+
     fn take(&mut self, entry: &Entry, now: Timestamp, woken: &mut Vec<Waker>) {
         if !self.marks.keep(entry, now) {
             (self.full, self.full_again) = (true, true);

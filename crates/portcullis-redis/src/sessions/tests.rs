@@ -4,6 +4,7 @@ use crate::fixtures::run;
 
 mod harness;
 mod keyspace;
+mod local;
 mod outages;
 mod races;
 mod schedules;

@@ -61,7 +61,7 @@ pub(super) struct RedisHarness {
     server: Arc<RedisServer>,
     pub(super) redis: Redis,
     pub(super) store: RedisSessions,
-    clock: ManualClock,
+    pub(super) clock: ManualClock,
     saved: Arc<Mutex<Saved>>,
     tags: usize,
 }
