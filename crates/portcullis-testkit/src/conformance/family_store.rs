@@ -345,7 +345,17 @@ pub async fn ended_or_listed_django_tokens_are_not_adopted(harness: &impl Harnes
     assert_eq!(told(&steps.adopt("ended", ended).await), "Expired");
 
     steps.revoke_all("ann").await;
-    assert_eq!(told(&steps.adopt("cut", token).await), "Revoked(User)");
+    let cut = Timestamp::from_millis(steps.start.as_millis());
+    for created in [token.created, cut] {
+        let token = Adoption { created, ..token };
+        assert_eq!(told(&steps.adopt("cut", token).await), "Revoked(User)");
+    }
+    let spared = Adoption {
+        created: cut + Duration::from_millis(1),
+        ..token
+    };
+    assert_eq!(told(&steps.adopt("spared", spared).await), "Rotated 1");
+    steps.revoke("spared").await;
     assert!(steps.sessions("ann").await.is_empty());
     assert!(
         !steps.is_listed("ann", "cut").await,
