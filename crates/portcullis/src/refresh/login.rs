@@ -34,16 +34,14 @@ impl Call<'_> {
         let account = account_key(login.username());
         let (user, reservation) = self.check_password(&login, &account).await?;
         // None waits for another: a refund or a reset that is lost restricts, it never admits.
-        let (opened, refunded, cleared) = join3(
+        let (opened, (), cleared) = join3(
             self.open_session(&user, &account, &known),
-            self.shared.limits.refund(reservation),
+            self.give_back(reservation),
             self.shared.limits.clear_failures(user.subject()),
         )
         .await;
-        for lost in [refunded, cleared] {
-            if let Err(error) = lost {
-                self.store_failed(&error);
-            }
+        if let Err(error) = cleared {
+            self.store_failed(&error);
         }
         opened
     }
@@ -65,14 +63,23 @@ impl Call<'_> {
             .login(&keys)
             .await
             .map_err(|blocked| self.blocked(blocked))?;
-        let outcome = self.shared.authenticator.log_in(login).await;
-        match outcome.map_err(|error| self.authenticator_failed(&error))? {
-            LoginOutcome::Accepted(user) => {
-                if device.is_none() && self.is_locked(&user).await? {
-                    return Err(self.login_failed(Some(user.subject()), "locked"));
-                }
-                Ok((user, reservation))
+        let outcome = match self.shared.authenticator.log_in(login).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.give_back(reservation).await;
+                return Err(self.authenticator_failed(&error));
             }
+        };
+        match outcome {
+            LoginOutcome::Accepted(user) if device.is_some() => Ok((user, reservation)),
+            LoginOutcome::Accepted(user) => match self.is_locked(&user).await {
+                Ok(false) => Ok((user, reservation)),
+                Ok(true) => Err(self.login_failed(Some(user.subject()), "locked")),
+                Err(failed) => {
+                    self.give_back(reservation).await;
+                    Err(failed)
+                }
+            },
             LoginOutcome::Refused { subject } => {
                 let counted = match &subject {
                     Some(subject) => limits.record_failure(subject).await,
@@ -83,6 +90,13 @@ impl Call<'_> {
                 counted.map_err(|error| self.store_failed(&error))?;
                 Err(self.login_failed(subject.as_deref(), "credentials"))
             }
+        }
+    }
+
+    /// Gives back what was charged to an attempt that was no wrong guess.
+    async fn give_back(&self, reservation: Reservation) {
+        if let Err(error) = self.shared.limits.refund(reservation).await {
+            self.store_failed(&error);
         }
     }
 

@@ -235,9 +235,8 @@ impl RateStore for NoCounters {
     }
 }
 
-#[test]
-fn an_outage_of_the_counters_does_not_tell_who_has_an_account() {
-    let mut world = World::new();
+/// The same service, whose failure counters are away.
+fn without_counters(world: &World) -> World {
     let mut stores = world.service.shared.stores.clone();
     stores.rates = Arc::new(NoCounters(stores.rates));
     let signing = KeyRing::hs256(Secret::new([1; 32])).unwrap();
@@ -245,9 +244,36 @@ fn an_outage_of_the_counters_does_not_tell_who_has_an_account() {
     let service = RefreshRotationService::builder(signing, rotation, stores, world.users.clone())
         .add_own_origin(Browser::ORIGIN.parse().unwrap())
         .with_clock(Arc::new(world.clock.clone()));
-    world.service = service.build().unwrap();
+    World {
+        service: service.build().unwrap(),
+        ..world.clone()
+    }
+}
+
+#[test]
+fn an_outage_of_the_counters_does_not_tell_who_has_an_account() {
+    let world = without_counters(&World::new());
     for name in ["ada", "nobody", "eve"] {
         let mut browser = Browser::open(&world);
         browser.log_in(name, "wrong").refused(503, "unavailable");
     }
+}
+
+#[test]
+fn a_right_password_is_never_charged_not_by_an_outage_either() {
+    let world = World::new();
+    let mut browser = Browser::open(&world);
+    world.users.is_down.store(true, Ordering::Relaxed);
+    for _ in 0..30 {
+        browser.log_in("ada", "engine").refused(503, "unavailable");
+    }
+    world.users.is_down.store(false, Ordering::Relaxed);
+    let counters = without_counters(&world);
+    let mut elsewhere = browser.clone().moved_to(&counters);
+    for _ in 0..30 {
+        elsewhere
+            .log_in("ada", "engine")
+            .refused(503, "unavailable");
+    }
+    browser.log_in("ada", "engine").expect(200);
 }
