@@ -50,22 +50,22 @@ def start(program, database):
 
 
 def post(host, path, refresh):
-    """The status, and the refresh token that the answer sets."""
+    """The status, and the refresh and access tokens that the answer sets."""
     connection = http.client.HTTPConnection(host, timeout=10)
     cookies = f"refresh_token={refresh}; csrftoken={CSRF}"
     headers = {"origin": f"http://{host}", "x-csrftoken": CSRF, "cookie": cookies}
     connection.request("POST", path, headers=headers)
     answer = connection.getresponse()
     answer.read()
-    for line in answer.headers.get_all("set-cookie") or []:
-        if line.startswith("refresh_token="):
-            return answer.status, line.split(";")[0].partition("=")[2]
-    return answer.status, None
+    lines = answer.headers.get_all("set-cookie") or []
+    cookies = dict(line.split(";")[0].split("=", 1) for line in lines)
+    return answer.status, cookies.get("refresh_token"), cookies.get("access_token")
 
 
 def questions(host):
     """Each question, and whether the answer was as it has to be."""
     from django.contrib.auth.models import User
+    from rest_framework_simplejwt.authentication import JWTAuthentication
     from rest_framework_simplejwt.exceptions import TokenError
     from rest_framework_simplejwt.serializers import TokenRefreshSerializer
     from rest_framework_simplejwt.token_blacklist import models
@@ -73,24 +73,30 @@ def questions(host):
 
     def django_takes(token):
         try:
-            TokenRefreshSerializer().validate({"refresh": str(token)})
+            return TokenRefreshSerializer().validate({"refresh": str(token)})["refresh"]
         except TokenError:
-            return False
-        return True
+            return None
 
     ann = User.objects.create_user("ann", password="a long secret")
 
     token = RefreshToken.for_user(ann)
-    status, ours = post(host, "/api/auth/refresh/", token)
+    status, ours, access = post(host, "/api/auth/refresh/", token)
     yield "a token of Django's is adopted", status == 200 and ours
     yield "Django refuses it from then on", not django_takes(token)
     listed = models.BlacklistedToken.objects.select_related("token").get(token__jti=token["jti"])
     age = datetime.datetime.now(datetime.UTC) - listed.blacklisted_at
     yield "Django reads the time of the row", abs(age) < datetime.timedelta(minutes=1)
     yield "its own row of the token is as it was", listed.token.token == str(token)
-    status, again = post(host, "/api/auth/refresh/", token)
+    status, again, _ = post(host, "/api/auth/refresh/", token)
     yield "a second tab gets the same successor", (status, again) == (200, ours)
     yield "one row each", models.BlacklistedToken.objects.count() == 1
+    validated = JWTAuthentication().get_validated_token(access)
+    user = JWTAuthentication().get_user(validated)
+    yield "an access token of ours is good at Django", user == ann
+    rotated = django_takes(ours)
+    yield "so is a refresh token of ours", rotated
+    status = post(host, "/api/auth/refresh/", rotated)[0]
+    yield "what Django makes of that is refused", status == 401
 
     used = RefreshToken.for_user(ann)
     yield "a token is rotated by Django", django_takes(used)
@@ -98,9 +104,9 @@ def questions(host):
 
     unrecorded = RefreshToken()
     unrecorded["user_id"] = str(ann.pk)
-    status, _ = post(host, "/api/auth/refresh/", unrecorded)
+    status = post(host, "/api/auth/refresh/", unrecorded)[0]
     yield "a token that Django has no row of is refused", status == 401
-    status, _ = post(host, "/api/auth/logout/", unrecorded)
+    status = post(host, "/api/auth/logout/", unrecorded)[0]
     yield "and is blacklisted by a logout", status == 200 and not django_takes(unrecorded)
     row = models.OutstandingToken.objects.get(jti=unrecorded["jti"])
     expires = datetime.datetime.fromtimestamp(unrecorded["exp"], datetime.UTC)

@@ -6,14 +6,15 @@
 //!
 //! Half of the samples are wrong passwords of a hundred accounts, whose hashes are of three costs;
 //! the other half are names that nobody has. They are sent in random order through the whole
-//! service. The Mann–Whitney rank test then counts in how many pairs the account was slower than the
-//! unknown name, and how many standard deviations z that is from half of them: beyond ±1.96, which
-//! chance reaches in one run of twenty, time may give accounts away.
+//! service. The Mann–Whitney rank test then counts in how many pairs the account was slower than
+//! the unknown name, and how many standard deviations z that is from half of them: beyond ±1.96,
+//! which chance reaches in one run of twenty, time may give accounts away.
 
-use std::{cmp::Ordering, error::Error, time::Duration};
+use std::{cmp::Ordering, error::Error, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};
+use portcullis::refresh::Stores;
 use portcullis_chat::{
     app,
     config::{Args, Asked, Settings},
@@ -102,8 +103,10 @@ async fn service() -> Result<Router, Failed> {
     let hashes = database.password_hashes().await?;
     passwords.learn_costs(hashes.iter().map(String::as_str));
     let responder = Responder::BuiltIn;
+    let stores = Stores::memory(Arc::new(SystemClock));
     Ok(app::router(
         &settings,
+        stores,
         &database,
         &passwords,
         responder,
@@ -150,21 +153,21 @@ fn quartiles(millis: &mut [f64]) -> String {
     format!("quartiles {:.2} / {:.2} / {:.2} ms", at(1), at(2), at(3))
 }
 
-/// The share of pairs in which `a` is the greater one, ties being half a pair, and how many standard
-/// deviations that is from one half: normal for so many samples.
+/// The share of pairs in which `a` is the greater one, ties being half a pair, and how many
+/// standard deviations that is from one half: normal for so many samples.
 #[allow(clippy::cast_precision_loss)] // thousands of samples, millions of pairs
 fn mann_whitney(a: &[f64], b: &[f64]) -> (f64, f64) {
-    let greater = |x: f64| -> f64 {
+    let beats = |own: f64| -> f64 {
         b.iter()
-            .map(|y| match x.total_cmp(y) {
+            .map(|other| match own.total_cmp(other) {
                 Ordering::Greater => 1.0,
                 Ordering::Equal => 0.5,
                 Ordering::Less => 0.0,
             })
             .sum()
     };
-    let u: f64 = a.iter().map(|&x| greater(x)).sum();
-    let (n, m) = (a.len() as f64, b.len() as f64);
-    let deviation = (n * m * (n + m + 1.0) / 12.0).sqrt();
-    (u / (n * m), (u - n * m / 2.0) / deviation)
+    let wins: f64 = a.iter().map(|&own| beats(own)).sum();
+    let pairs = (a.len() * b.len()) as f64;
+    let deviation = (pairs * (a.len() + b.len() + 1) as f64 / 12.0).sqrt();
+    (wins / pairs, (wins - pairs / 2.0) / deviation)
 }

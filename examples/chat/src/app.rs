@@ -22,6 +22,7 @@ use portcullis::{
     https_redirect::HttpsRedirectLayer,
     jwt_cookie::Mode,
     rate_limit::{RateLimitLayer, RateRule, limit::Limit},
+    refresh::Stores,
     security_headers::SecurityHeadersLayer,
 };
 use portcullis_core::{
@@ -56,13 +57,14 @@ mod tests;
 /// [`ConfigError`] naming the flag whose value a layer refuses.
 pub fn router(
     settings: &Settings,
+    stores: Stores,
     database: &Database,
     passwords: &Passwords,
     responder: Responder,
     drain: Drain,
 ) -> Result<Router, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let policies = Policies::new(settings, &clock)?;
+    let policies = Policies::new(settings, stores, &clock)?;
     let by_subject = RateLimitLayer::new(policies.limiter.clone(), policies.client.clone())
         .with_audit(telemetry::audit(), clock.clone())
         .add_rule(RateRule::by_subject(limit(settings, "subject")?))

@@ -12,10 +12,11 @@ use portcullis_core::{
     client::Cidr,
     clock::Timestamp,
     cookie::SameSite,
-    keys::MIN_KEY_BYTES,
+    keys::RotationKeys,
     origin::{Origin, Scheme},
     rate::Rate,
 };
+use portcullis_redis::RedisConfig;
 
 mod args;
 mod keys;
@@ -85,6 +86,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// The SQLite file; in memory without one.
     pub database: Option<PathBuf>,
+    /// Where sessions and counters are; in this process's memory without one.
+    pub redis: Option<RedisConfig>,
     /// The origins under which browsers reach the service.
     pub public_origins: Vec<Origin>,
     /// Other origins that may call it, canonical, or `https://*.example.com`.
@@ -140,17 +143,11 @@ impl Settings {
     ///
     /// [`ConfigError`] for the first setting that is refused.
     pub fn from_args(args: Args) -> Result<Self, ConfigError> {
-        if args.redis.is_some() {
-            return Err(ConfigError::new(
-                "--redis is not supported yet by this build: leave it out to keep sessions and \
-                 counters in this process's memory",
-            ));
-        }
         let public_origins = public_origins(&args)?;
         let mode = mode(&args, &public_origins)?;
         let secure = secure(&args, mode, &public_origins)?;
         let overlap = times(&args)?;
-        let (signing_key, algorithm, rotation_key) = key_material(&args, mode)?;
+        let (signing_key, algorithm, rotation_key) = keys::material(&args, mode)?;
         let adopt = args
             .adopt_django_tokens
             .as_deref()
@@ -163,6 +160,7 @@ impl Settings {
             ));
         }
         let upstream = upstream(&args)?;
+        let redis = redis(&args)?;
         Ok(Self {
             mode,
             listen: args.listen,
@@ -199,7 +197,18 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             echo: args.echo.unwrap_or(mode == Mode::Development),
             database: args.database,
+            redis,
         })
+    }
+
+    /// The keys that everything but token signatures is derived from.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a rotation key that is too short.
+    pub fn rotation_keys(&self) -> Result<RotationKeys, ConfigError> {
+        RotationKeys::new(1, &self.rotation_key)
+            .map_err(|error| ConfigError::new(format!("--rotation-key-file: {error}")))
     }
 }
 
@@ -308,55 +317,34 @@ fn times(args: &Args) -> Result<Duration, ConfigError> {
     }
 }
 
-fn key_material(args: &Args, mode: Mode) -> Result<(Secret, Algorithm, Secret), ConfigError> {
-    let algorithm = Algorithm::parse(&args.algorithm)?;
-    let signing = match (&args.signing_key, &args.signing_key_file) {
-        (Some(_), Some(_)) => {
-            return Err(ConfigError::new(
-                "--signing-key and --signing-key-file exclude each other: give only the file",
-            ));
-        }
-        (Some(secret), None) => Some(("--signing-key", secret.clone())),
-        (None, Some(file)) => Some((
-            "--signing-key-file",
-            keys::read("--signing-key-file", file)?,
-        )),
-        (None, None) => None,
+/// What is shared, or outlives this process, needs all that it refers to to do so too.
+fn redis(args: &Args) -> Result<Option<RedisConfig>, ConfigError> {
+    let Some(url) = &args.redis else {
+        return Ok(None);
     };
-    let rotation = match &args.rotation_key_file {
-        Some(file) => Some((
-            "--rotation-key-file",
-            keys::read("--rotation-key-file", file)?,
-        )),
-        None => None,
-    };
-    let signing = given_or_random("--signing-key-file", signing, algorithm.min_bytes(), mode)?;
-    let rotation = given_or_random("--rotation-key-file", rotation, MIN_KEY_BYTES, mode)?;
-    if signing == rotation {
+    if args.rotation_key_file.is_none() {
         return Err(ConfigError::new(
-            "--rotation-key-file holds the signing key, which others may share: give it a key of \
-             its own",
+            "--redis without --rotation-key-file: its sessions are found under that key alone, so \
+             every process and every start needs the same one",
         ));
     }
-    Ok((signing, algorithm, rotation))
-}
-
-fn given_or_random(
-    wanted: &str,
-    given: Option<(&str, Secret)>,
-    min_bytes: usize,
-    mode: Mode,
-) -> Result<Secret, ConfigError> {
-    match given {
-        Some((flag, secret)) => keys::check(flag, &secret, min_bytes).map(|()| secret),
-        None if mode == Mode::Development => {
-            Secret::random(min_bytes).map_err(|error| ConfigError::new(error.to_string()))
-        }
-        None => Err(ConfigError::new(format!(
-            "{wanted} is missing, and only development mode makes up a key: head -c {min_bytes} \
-             /dev/urandom | base64 > FILE, then give it to every process of the service"
-        ))),
+    if args.signing_key.is_none() && args.signing_key_file.is_none() {
+        return Err(ConfigError::new(
+            "--redis without --signing-key-file: processes that share sessions have to sign their \
+             tokens with the same key",
+        ));
     }
+    if args.database.is_none() {
+        return Err(ConfigError::new(
+            "--redis without --database: its sessions would outlive the users, and be those of \
+             whoever gets their numbers next; name a file",
+        ));
+    }
+    let url = std::str::from_utf8(url.expose())
+        .map_err(|_| ConfigError::new("--redis wants a URL in UTF-8"))?;
+    RedisConfig::from_url(url)
+        .map(Some)
+        .map_err(|error| ConfigError::new(format!("--redis: {error}")))
 }
 
 fn upstream(args: &Args) -> Result<Option<Upstream>, ConfigError> {

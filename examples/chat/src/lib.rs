@@ -22,4 +22,5 @@ pub mod policies;
 pub mod responder;
 pub mod server;
 pub mod start;
+pub mod stores;
 pub mod telemetry;

@@ -40,7 +40,7 @@ pub struct Policies {
     pub authentication: Authentication,
     /// What everything but token signatures is derived from.
     pub rotation_keys: RotationKeys,
-    /// Sessions and counters, in this process.
+    /// Sessions and counters.
     pub stores: Stores,
     /// Counts requests.
     pub limiter: Limiter,
@@ -49,15 +49,17 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// The policies for `settings`.
+    /// The policies for `settings`, over `stores`.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming the flag whose value a policy refuses.
-    pub fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let keys = RotationKeys::new(1, &settings.rotation_key)
-            .map_err(|error| ConfigError::new(format!("--rotation-key-file: {error}")))?;
-        let stores = Stores::memory(clock.clone());
+    pub fn new(
+        settings: &Settings,
+        stores: Stores,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        let keys = settings.rotation_keys()?;
         Ok(Self {
             client: client(settings),
             hosts: hosts(settings)?,

@@ -1,6 +1,6 @@
 //! Starts the service: opens what it needs, creates its users, serves until it is told to stop.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use portcullis_core::{Secret, clock::Clock as _, clock::SystemClock};
 use tokio::net::TcpListener;
@@ -12,7 +12,7 @@ use crate::{
     drain::Drain,
     passwords::Passwords,
     responder::Responder,
-    server, telemetry,
+    server, stores, telemetry,
 };
 
 /// The user of development mode.
@@ -35,7 +35,10 @@ pub async fn run(settings: Settings) -> Result<(), ConfigError> {
         .map_err(|error| ConfigError::new(format!("--upstream: {error}")))?;
 
     let drain = Drain::new();
-    let app = app::router(&settings, &database, &passwords, responder, drain.clone())?;
+    let keys = settings.rotation_keys()?;
+    let stores = stores::open(&settings, &keys, Arc::new(SystemClock)).await?;
+    let stop = drain.clone();
+    let app = app::router(&settings, stores, &database, &passwords, responder, stop)?;
     let listener = listen("--listen", settings.listen).await?;
     let metrics = match settings.metrics_listen {
         Some(address) => Some(listen("--metrics-listen", address).await?),
@@ -146,9 +149,12 @@ fn announce(settings: &Settings, listener: &TcpListener) {
         } else {
             "log in as one of your users".to_owned()
         };
+        let kept = match settings.redis {
+            Some(_) => "sessions in Redis",
+            None => "random keys unless given, sessions in memory",
+        };
         println!(
-            "portcullis-chat in development mode (plain http, random keys unless given, sessions \
-             in memory): http://{address}/ - {who}"
+            "portcullis-chat in development mode (plain http, {kept}): http://{address}/ - {who}"
         );
     } else {
         tracing::info!(%address, "serving");

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used)] // the helpers of a test are tests too
 
+#[path = "program/browser.rs"]
+mod browser;
 #[path = "program/harness.rs"]
 mod harness;
 #[path = "program/refusals.rs"]
 mod refusals;
 #[path = "program/serving.rs"]
 mod serving;
+#[path = "program/shared.rs"]
+mod shared;
 #[path = "program/walk.rs"]
 mod walk;

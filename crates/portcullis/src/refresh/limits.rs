@@ -186,7 +186,7 @@ impl Limits {
             Charge::new(&self.config.refresh_address, &by_address),
             Charge::new(&self.config.refresh_family, &by_family),
         ];
-        let charges = &charges[..1 + usize::from(family.is_some())];
+        let charges = &charges[..=usize::from(family.is_some())];
         self.take(charges).await.map(drop)
     }
 

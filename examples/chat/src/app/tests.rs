@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use axum::{Router, body::Body};
 use http::{Request, Response, StatusCode, request::Builder};
 use portcullis::{
     Secret,
     jwt::{KeyRing, Minter, mint::AccessParams, random_jti},
+    refresh::Stores,
 };
 use portcullis_core::{
     client::PeerAddr,
@@ -31,6 +34,7 @@ fn app(flags: &[&str]) -> Router {
     let passwords = Passwords::new(&settings.rotation_key);
     super::router(
         &settings,
+        Stores::memory(Arc::new(SystemClock)),
         &database,
         &passwords,
         Responder::BuiltIn,

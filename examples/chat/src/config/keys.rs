@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use portcullis_core::Secret;
+use portcullis_core::{Secret, keys::MIN_KEY_BYTES};
 
-use super::ConfigError;
+use super::{Args, ConfigError, Mode};
 
 /// A signature algorithm that a raw secret serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -88,4 +88,57 @@ pub(super) fn check(flag: &str, secret: &Secret, min_bytes: usize) -> Result<(),
         )));
     }
     Ok(())
+}
+
+/// The signing key and its algorithm, and the rotation key: given, or in development mode random.
+///
+/// # Errors
+///
+/// [`ConfigError`] for a key that is missing, given twice, shared, or none.
+pub(super) fn material(
+    args: &Args,
+    mode: Mode,
+) -> Result<(Secret, Algorithm, Secret), ConfigError> {
+    let algorithm = Algorithm::parse(&args.algorithm)?;
+    let signing = match (&args.signing_key, &args.signing_key_file) {
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::new(
+                "--signing-key and --signing-key-file exclude each other: give only the file",
+            ));
+        }
+        (Some(secret), None) => Some(("--signing-key", secret.clone())),
+        (None, Some(file)) => Some(("--signing-key-file", read("--signing-key-file", file)?)),
+        (None, None) => None,
+    };
+    let rotation = match &args.rotation_key_file {
+        Some(file) => Some(("--rotation-key-file", read("--rotation-key-file", file)?)),
+        None => None,
+    };
+    let signing = given_or_random("--signing-key-file", signing, algorithm.min_bytes(), mode)?;
+    let rotation = given_or_random("--rotation-key-file", rotation, MIN_KEY_BYTES, mode)?;
+    if signing == rotation {
+        return Err(ConfigError::new(
+            "--rotation-key-file holds the signing key, which others may share: give it a key of \
+             its own",
+        ));
+    }
+    Ok((signing, algorithm, rotation))
+}
+
+fn given_or_random(
+    wanted: &str,
+    given: Option<(&str, Secret)>,
+    min_bytes: usize,
+    mode: Mode,
+) -> Result<Secret, ConfigError> {
+    match given {
+        Some((flag, secret)) => check(flag, &secret, min_bytes).map(|()| secret),
+        None if mode == Mode::Development => {
+            Secret::random(min_bytes).map_err(|error| ConfigError::new(error.to_string()))
+        }
+        None => Err(ConfigError::new(format!(
+            "{wanted} is missing, and only development mode makes up a key: head -c {min_bytes} \
+             /dev/urandom | base64 > FILE, then give it to every process of the service"
+        ))),
+    }
 }

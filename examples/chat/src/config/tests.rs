@@ -371,12 +371,22 @@ fn adoption_ends_with_the_day_given() {
 }
 
 #[test]
-fn redis_is_plainly_refused_until_it_is_there() {
-    refused(
-        &["--redis", "redis://:pw@localhost"],
-        "--redis is not supported yet",
-        "memory",
-    );
+fn what_redis_shares_is_given_to_every_process() {
+    let rotation = File::new(&[7; 32]);
+    let mut line = vec!["--redis", "redis://:hunter2@localhost/1"];
+    for given in [
+        ["--rotation-key-file", rotation.path()],
+        ["--signing-key", SECRET],
+        ["--database", "chat.sqlite3"],
+    ] {
+        refused(&line, "--redis", given[0]);
+        line.extend(given);
+    }
+    assert!(settings(&line).unwrap().redis.is_some());
+    line[1] = "localhost:6379/hunter2";
+    refused(&line, "--redis", "redis://");
+    let error = settings(&line).unwrap_err().to_string();
+    assert!(!error.contains("hunter2"), "{error}");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! A token that Django issued, in the tables that Django made, before the service itself.
 //! `tests/django/blacklist.py` asks a live Django the same questions.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{Router, body::Body};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Request, Response, StatusCode};
+use portcullis::refresh::Stores;
 use portcullis_core::{
     client::PeerAddr,
     clock::{Clock as _, SystemClock},
@@ -129,7 +130,16 @@ fn app(database: &Database) -> Router {
     let settings = Settings::from_args(*args).unwrap();
     let passwords = Passwords::new(&settings.rotation_key);
     let responder = Responder::BuiltIn;
-    app::router(&settings, database, &passwords, responder, Drain::new()).unwrap()
+    let stores = Stores::memory(Arc::new(SystemClock));
+    app::router(
+        &settings,
+        stores,
+        database,
+        &passwords,
+        responder,
+        Drain::new(),
+    )
+    .unwrap()
 }
 
 /// A refresh token of the user 1, as simplejwt 5.5.1 writes it.

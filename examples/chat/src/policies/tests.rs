@@ -1,6 +1,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use http::Request;
+use portcullis::refresh::Stores;
 use portcullis_core::{
     client::PeerAddr,
     clock::{Clock, SystemClock},
@@ -16,7 +17,8 @@ fn policies(flags: &[&str]) -> Result<Policies, ConfigError> {
         panic!("asked to print");
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Policies::new(&Settings::from_args(*args)?, &clock)
+    let stores = Stores::memory(clock.clone());
+    Policies::new(&Settings::from_args(*args)?, stores, &clock)
 }
 
 fn production(flags: &[&str]) -> Policies {

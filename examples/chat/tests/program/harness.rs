@@ -34,9 +34,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits for its banner.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_logging(flags, Stdio::inherit())
+    }
+
+    /// The same, with stderr sent to `log`.
+    pub(crate) fn start_logging(flags: &[&str], log: impl Into<Stdio>) -> Self {
         let mut child = command(&["--listen", "127.0.0.1:0"])
             .args(flags)
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

@@ -34,7 +34,11 @@ fn a_setting_that_would_not_be_safe_ends_the_program_with_its_remedy() {
         &[],
         "/no/such/file",
     );
-    refused(&["--redis", "redis://127.0.0.1"], &[], "memory");
+    refused(
+        &["--redis", "redis://127.0.0.1"],
+        &[],
+        "--rotation-key-file",
+    );
     refused(
         &["--database", "/no/such/directory/chat.sqlite3"],
         &[],

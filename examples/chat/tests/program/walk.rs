@@ -1,63 +1,9 @@
 //! What a browser does from login to logout, against the program itself.
 
-use http::Uri;
-use portcullis_core::clock::SystemClock;
-use portcullis_testkit::CookieJar;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::Server;
-
-/// A browser with one open page of the service.
-struct Browser {
-    url: String,
-    jar: CookieJar,
-    csrf: String,
-}
-
-impl Browser {
-    async fn new(server: &Server) -> Self {
-        let mut browser = Self {
-            url: server.url().to_owned(),
-            jar: CookieJar::new(SystemClock),
-            csrf: String::new(),
-        };
-        let token = browser.send(Method::GET, "/api/csrf/", None).await;
-        browser.remember(token.json().await.unwrap());
-        browser
-    }
-
-    async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Response {
-        let url: Uri = format!("{}{path}", self.url).parse().unwrap();
-        let mut request = reqwest::Client::new()
-            .request(method, url.to_string())
-            .header("origin", &self.url)
-            .header("sec-fetch-site", "same-origin")
-            .header("x-csrftoken", &self.csrf);
-        if let Some(cookies) = self.jar.header_for(&url) {
-            request = request.header("cookie", cookies);
-        }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.unwrap();
-        self.jar.store(&url, response.headers()).unwrap();
-        response
-    }
-
-    fn remember(&mut self, answer: Value) -> Value {
-        if let Some(token) = answer["csrfToken"].as_str() {
-            token.clone_into(&mut self.csrf);
-        }
-        answer
-    }
-
-    async fn log_in(&mut self, password: &str) -> Response {
-        let body = json!({"username": "demo", "password": password});
-        self.send(Method::POST, "/api/auth/login/", Some(body))
-            .await
-    }
-}
+use crate::{browser::Browser, harness::Server};
 
 #[tokio::test]
 async fn from_login_to_logout() {

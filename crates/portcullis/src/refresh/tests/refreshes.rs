@@ -296,9 +296,9 @@ fn an_address_above_its_quota_is_told_so_whatever_it_sends() {
     }
     forger.refresh().refused(429, "throttled");
     browser.refresh().refused(429, "throttled");
-    let mut forged = browser.request(Request::post("/api/auth/refresh/"), "");
-    forged.headers_mut().remove("x-csrftoken");
-    world.send(forged).refused(429, "throttled");
+    let mut tokenless = browser.request(Request::post("/api/auth/refresh/"), "");
+    tokenless.headers_mut().remove("x-csrftoken");
+    world.send(tokenless).refused(429, "throttled");
     world.advance(60);
     browser.refresh().expect(200);
 }

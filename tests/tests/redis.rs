@@ -1,0 +1,11 @@
+//! Two nodes on one Redis: rotation, logout and faults as a browser meets them.
+//!
+//! Each node has connections, a feed and a service of its own, as two processes have; the chat's
+//! tests do the most of this again with two real ones.
+
+mod faults;
+mod logouts;
+mod refreshes;
+mod streams;
+mod trips;
+mod world;
