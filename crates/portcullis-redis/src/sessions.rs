@@ -31,7 +31,8 @@ mod tests;
 /// Each decision is one script and one round trip, at the server's own time. A revocation, and
 /// whatever else ends a family, also goes to the feed, as a second command; the answer comes after
 /// both. A call that is late is not repeated, since it may have been carried out: the error goes
-/// to the caller, whose client tries again and gets what it would have got.
+/// to the caller, whose client tries again and gets what it would have got. Whatever writes goes on
+/// to its end when its answer is dropped.
 ///
 /// It is each of [`FamilyStore`], [`Revocations`] and [`Blacklist`], and cloning it is cheap.
 /// As `Revocations` it asks the server every time, and watches nothing.
@@ -140,6 +141,17 @@ impl RedisSessions {
         }
         users
     }
+}
+
+/// Answers once `step` has been taken, which goes on when the answer is dropped: else a client that
+/// hangs up in the middle of its logout would leave the other nodes untold.
+fn carried_out<T: Send + 'static>(
+    step: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Answer<Result<T, StoreError>> {
+    Answer::later(async move {
+        let taken = tokio::spawn(step).await;
+        taken.unwrap_or_else(|stopped| Err(StoreError::new("the runtime was stopped", stopped)))
+    })
 }
 
 impl FamilyStore for RedisSessions {

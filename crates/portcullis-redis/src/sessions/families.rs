@@ -10,7 +10,7 @@ use portcullis_core::{
 use redis::Value;
 
 use super::{
-    RedisSessions,
+    RedisSessions, carried_out,
     names::User,
     reply::{self, Reply},
     rotate::millis,
@@ -56,7 +56,7 @@ pub(super) fn open(
         users: store.users_of_version(family.subject, family.key_version),
     };
     let store = store.clone();
-    Answer::later(async move {
+    carried_out(async move {
         let opened = opening.run(&store).await;
         opened
             .map_err(|trouble| trouble.into_store_error("open"))?
@@ -194,7 +194,7 @@ pub(super) fn revoke(
     let calls: Vec<Call> = store.users(subject).iter().map(call).collect();
     let (store, access) = (store.clone(), policy.access);
     let (subject, sid) = (subject.to_owned(), sid.to_owned());
-    Answer::later(async move {
+    carried_out(async move {
         let revoked = async {
             let inner = &store.inner;
             // Under each tag: an id that is unknown there may be adopted there in a moment.
@@ -238,7 +238,7 @@ pub(super) fn revoke_all(
     let users = store.users(subject);
     let user = store.inner.tagger.user(subject);
     let (store, policy) = (store.clone(), *policy);
-    Answer::later(async move {
+    carried_out(async move {
         let revoked = async {
             let (cut, now, confirmation) = cut_all(&store, &users, &policy).await?;
             let until = Timestamp::from_millis(cut.max(now)) + policy.access + CUT_MARGIN;

@@ -9,7 +9,7 @@ use portcullis_core::{
     store::{Confirmation, StoreError, TokenFacts},
 };
 
-use super::{RedisSessions, families::tell, names::User};
+use super::{RedisSessions, carried_out, families::tell, names::User};
 use crate::{feed::Fact, script::Call, tag::Tag, trouble::Trouble};
 
 /// How long after a cut a token without a session is still taken for an older one: its `iat` is in
@@ -80,7 +80,7 @@ pub(super) fn deny(
     let token = store.inner.tagger.token(subject, jti);
     let user = User::new(store.inner.redis.prefix(), store.inner.tagger.user(subject));
     let (store, key) = (store.clone(), user.denied(token));
-    Answer::later(async move {
+    carried_out(async move {
         let denied = async {
             let confirmation = mark(&store, key, expires).await?;
             tell(&store, Fact::Token { token }, expires).await?;

@@ -43,7 +43,6 @@ if not generation then
     return { 'UNKNOWN' }
   end
   generation, rotated = 0, created
-  redis.call('DEL', family)
   redis.call('HSET', family, 'a', stop, 'g', 0, 'r', created, 't', created, 'k', version)
   redis.call('PEXPIREAT', family, stop)
   redis.call('SET', listed, '1', 'PXAT', expires)

@@ -10,7 +10,7 @@ use portcullis_core::{
 };
 use redis::Value;
 
-use super::{RedisSessions, families::announce, names::User, reply};
+use super::{RedisSessions, carried_out, families::announce, names::User, reply};
 use crate::{script::Call, tag::Tag, trouble::Trouble};
 
 /// The largest generation that a Lua number counts exactly.
@@ -33,7 +33,7 @@ pub(super) fn rotate(
     let questions = questions(store, presented, policy);
     let (store, access) = (store.clone(), policy.access);
     let (subject, sid) = (presented.subject.to_owned(), presented.sid.to_owned());
-    Answer::later(async move {
+    carried_out(async move {
         let decided = decide(&store, questions).await;
         let (verdict, now, family) =
             decided.map_err(|trouble| trouble.into_store_error("rotate"))?;

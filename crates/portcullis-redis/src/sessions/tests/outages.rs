@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use portcullis_core::{
+    Answer,
     clock::Timestamp,
     rotation::{
         GrantKind, NewFamily, Presented, Refusal, RevokeReason, RotationPolicy, SessionId, Verdict,
@@ -15,7 +17,7 @@ use tokio::time::timeout;
 use super::{super::RedisSessions, harness::keys};
 use crate::{
     RedisConfig,
-    fixtures::{ask, connect, connect_hastily},
+    fixtures::{ask, connect, connect_hastily, eventually},
 };
 
 /// Far more than the deadlines of one answer, and far less than anybody would wait.
@@ -272,4 +274,49 @@ async fn a_deadline_of_production_is_kept_while_the_server_is_frozen() {
         assert!(text.contains("did not answer in time"), "{text}");
     }
     server.thaw();
+}
+
+/// Sends what `answer` begins with, and hangs up.
+fn hang_up<T>(answer: Answer<T>) {
+    assert!(answer.now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_no_node_untold() {
+    let server = RedisServer::start();
+    let redis = connect(&server).await;
+    let store = RedisSessions::new(&redis, &keys(&[1]));
+    let policy = RotationPolicy::default().with_overlap(Duration::ZERO);
+    for sid in ["a", "b"] {
+        open(&store, sid).await.unwrap();
+    }
+    let refresh = |generation| {
+        let presented = Presented {
+            subject: "ann",
+            sid: "b",
+            generation,
+            adoption: None,
+        };
+        store.rotate(&presented, &policy)
+    };
+    for generation in 0..2 {
+        let _ = refresh(generation).await.unwrap();
+    }
+    let told = async |count: u64| {
+        eventually("the nodes are told", async || {
+            let entries: u64 = ask(&redis, "XLEN portcullis:{pc-feed}:revoked").await;
+            entries == count
+        })
+        .await;
+    };
+    hang_up(store.revoke("ann", "a", RevokeReason::Logout, &policy));
+    told(1).await;
+    hang_up(refresh(0));
+    told(2).await;
+    let ended = Verdict::Refused(Refusal::Revoked(RevokeReason::Reuse));
+    assert_eq!(refresh(1).await.unwrap(), ended);
+    hang_up(store.revoke_all("ann", &policy));
+    told(3).await;
+    hang_up(store.deny("ann", "access", Timestamp::from_secs(4_000_000_000)));
+    told(4).await;
 }
