@@ -23,6 +23,7 @@ const CORE_TREE: &[&str] = &[
     "hybrid-array",
     "itoa",
     "libc",
+    "memchr",
     "num-conv",
     "portcullis-core",
     "powerfmt",
@@ -36,8 +37,9 @@ const CORE_TREE: &[&str] = &[
 ];
 
 /// All crates, our own included, that a user of CSRF, headers and rate limits compiles. The design
-/// asked for 25; `cookie` needs `time`, which makes 32. Raise it only with a reason in the commit.
-const WITHOUT_FEATURES: usize = 32;
+/// asked for 25; `cookie` needs `time`, which makes 32, and with `memchr`, which finds the end of a
+/// cookie, 33. Raise it only with a reason in the commit.
+const WITHOUT_FEATURES: usize = 33;
 
 fn cargo(arguments: &[&str]) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

@@ -66,7 +66,7 @@ async fn status(token: &str) -> u16 {
         .with_cookie_names("access_token", "refresh_token")
         .unwrap();
     let service = layer.layer(service_fn(|request: Request<()>| async move {
-        let user = request.extensions().get::<Authenticated>().unwrap();
+        let user = Authenticated::<()>::of(request.extensions()).unwrap();
         assert_eq!((user.subject(), user.sid()), ("42", None));
         assert_eq!(user.source(), Source::Cookie);
         Ok::<_, std::convert::Infallible>(Response::new(String::new()))

@@ -47,7 +47,7 @@ use std::{
     },
 };
 
-use http::{Extensions, HeaderName, header};
+use http::{Extensions, HeaderMap, HeaderName, Uri, header};
 
 use crate::{
     origin::{Authority, Scheme},
@@ -98,8 +98,50 @@ pub struct Client<'a> {
     pub address: Option<IpAddr>,
     /// The scheme that the client used.
     pub scheme: Scheme,
-    /// The host that the client named; absent or malformed is `None`.
-    pub host: Option<Authority<'a>>,
+    host: Host<'a>,
+}
+
+/// Where the host that a client named stands.
+#[derive(Clone, Copy, Debug)]
+enum Host<'a> {
+    /// In what a proxy wrote.
+    Forwarded(Option<Authority<'a>>),
+    /// In the request itself: `Host`, or `:authority`.
+    Named {
+        headers: &'a HeaderMap,
+        uri: &'a Uri,
+    },
+}
+
+impl<'a> Host<'a> {
+    const fn of(request: &RequestView<'a>) -> Self {
+        Self::Named {
+            headers: request.headers,
+            uri: request.uri,
+        }
+    }
+}
+
+impl<'a> Client<'a> {
+    /// The host that the client named; absent or malformed is `None`. Parsed at each call.
+    pub fn host(&self) -> Option<Authority<'a>> {
+        match self.host {
+            Host::Forwarded(host) => host,
+            Host::Named { headers, uri } => headers
+                .get(header::HOST)
+                .and_then(|value| value.to_str().ok())
+                .or_else(|| uri.authority().map(http::uri::Authority::as_str))
+                .and_then(Authority::parse),
+        }
+    }
+
+    /// The same, when the request itself is known to name `named`.
+    pub(crate) const fn host_unless_named(&self, named: Authority<'a>) -> Option<Authority<'a>> {
+        match self.host {
+            Host::Forwarded(host) => host,
+            Host::Named { .. } => Some(named),
+        }
+    }
 }
 
 /// The header in which the declared proxies name the client. Only this one is read.
@@ -217,7 +259,7 @@ impl ClientPolicy {
             return Client {
                 address: peer,
                 scheme: self.direct_scheme,
-                host: named_host(request),
+                host: Host::of(request),
             };
         }
         match &self.source {
@@ -248,6 +290,17 @@ impl ClientPolicy {
             self.client(request).address
         } else {
             peer
+        }
+    }
+
+    /// The scheme alone, as [`client`](Self::client) finds it.
+    ///
+    /// Where no proxy is declared, the request is not looked at.
+    pub fn scheme(&self, request: &RequestView<'_>) -> Scheme {
+        if self.trusts_nobody() {
+            self.direct_scheme
+        } else {
+            self.client(request).scheme
         }
     }
 
@@ -299,6 +352,10 @@ impl ClientPolicy {
         }
     }
 
+    fn trusts_nobody(&self) -> bool {
+        self.proxies.is_empty() && !self.unix_trusted
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|range| range.contains(address))
     }
@@ -331,13 +388,14 @@ impl ClientPolicy {
     ) -> Client<'a> {
         let proto = forwarded::aligned(request.headers, &X_FORWARDED_PROTO, hops);
         let host = if request.headers.contains_key(X_FORWARDED_HOST) {
-            forwarded::aligned(request.headers, &X_FORWARDED_HOST, hops).and_then(Authority::parse)
+            let host = forwarded::aligned(request.headers, &X_FORWARDED_HOST, hops);
+            Host::Forwarded(host.and_then(Authority::parse))
         } else {
-            named_host(request)
+            Host::of(request)
         };
         Client {
             address,
-            scheme: self.scheme(proto),
+            scheme: self.named_scheme(proto),
             host,
         }
     }
@@ -352,18 +410,21 @@ impl ClientPolicy {
         });
         let proto = last.proto.and_then(|proto| std::str::from_utf8(proto).ok());
         let host = match last.host {
-            Some(host) => std::str::from_utf8(host).ok().and_then(Authority::parse),
-            None => named_host(request),
+            Some(host) => {
+                let host = std::str::from_utf8(host).ok();
+                Host::Forwarded(host.and_then(Authority::parse))
+            }
+            None => Host::of(request),
         };
         Client {
             address,
-            scheme: self.scheme(proto),
+            scheme: self.named_scheme(proto),
             host,
         }
     }
 
     /// The scheme that a proxy names; some name the WebSocket schemes.
-    fn scheme(&self, proto: Option<&str>) -> Scheme {
+    fn named_scheme(&self, proto: Option<&str>) -> Scheme {
         proto.map_or(self.direct_scheme, |proto| {
             if proto.eq_ignore_ascii_case("wss") {
                 Scheme::Https
@@ -391,14 +452,4 @@ impl fmt::Debug for ClientPolicy {
             .field("unix_trusted", &self.unix_trusted)
             .finish_non_exhaustive()
     }
-}
-
-/// The host of the request itself: `Host`, or `:authority`.
-fn named_host<'a>(request: &RequestView<'a>) -> Option<Authority<'a>> {
-    request
-        .headers
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok())
-        .or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
-        .and_then(Authority::parse)
 }

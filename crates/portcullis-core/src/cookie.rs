@@ -9,7 +9,7 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 
-use scan::{pairs, trim, without};
+use scan::{pairs, value_of, without};
 
 mod scan;
 #[cfg(test)]
@@ -35,7 +35,7 @@ pub enum Found<'a> {
     One(&'a [u8]),
 }
 
-/// Looks up the cookie `name` in all `Cookie` lines.
+/// Looks up the cookie `name`, a token, in all `Cookie` lines.
 ///
 /// # Example
 ///
@@ -52,15 +52,22 @@ pub enum Found<'a> {
 /// assert_eq!(find(&headers, "access_token"), Found::Ambiguous);
 /// ```
 pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Found<'a> {
-    if too_long(headers) {
-        return Found::Ambiguous;
+    let mut found = Found::Missing;
+    let mut room = MAX_COOKIE_BYTES;
+    for line in headers.get_all(header::COOKIE) {
+        let Some(rest) = room.checked_sub(line.len()) else {
+            return Found::Ambiguous;
+        };
+        room = rest;
+        for pair in pairs(line.as_bytes()) {
+            match (value_of(pair, name.as_bytes()), found) {
+                (None, _) => {}
+                (Some(value), Found::Missing) => found = Found::One(value),
+                (Some(_), _) => return Found::Ambiguous,
+            }
+        }
     }
-    let mut values = all(headers, name);
-    match (values.next(), values.next()) {
-        (None, _) => Found::Missing,
-        (Some(value), None) => Found::One(value),
-        (Some(_), Some(_)) => Found::Ambiguous,
-    }
+    found
 }
 
 /// Every value under the cookie `name`, in the order received; none past [`MAX_COOKIE_BYTES`].
@@ -86,12 +93,7 @@ fn too_long(headers: &HeaderMap) -> bool {
         > MAX_COOKIE_BYTES
 }
 
-fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let equals = pair.iter().position(|&byte| byte == b'=')?;
-    (trim(&pair[..equals]) == name).then(|| trim(&pair[equals + 1..]))
-}
-
-/// Removes the cookies that `removed` names from every `Cookie` line, keeping the others' bytes.
+/// Removes the cookies called one of `names` from every `Cookie` line, keeping the others' bytes.
 ///
 /// This is how a layer keeps a token from the service behind it.
 ///
@@ -101,27 +103,31 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 ///
 /// let mut headers = HeaderMap::new();
 /// headers.append("cookie", "a=1; access_token=abc; b=2".parse().unwrap());
-/// strip(&mut headers, |name| name == b"access_token");
+/// strip(&mut headers, &["access_token"]);
 /// assert_eq!(headers["cookie"], "a=1; b=2");
 /// ```
-pub fn strip(headers: &mut HeaderMap, removed: impl Fn(&[u8]) -> bool) {
+pub fn strip(headers: &mut HeaderMap, names: &[&str]) {
     let mut lines = headers.get_all(header::COOKIE).iter();
     let Some(first) = lines.next() else { return };
     if lines.next().is_none() {
-        match without(first, &removed) {
+        match without(first, names) {
+            Some(rest) if !rest.is_empty() => {
+                if let Some(line) = headers.get_mut(header::COOKIE) {
+                    *line = rest;
+                }
+            }
+            Some(_) => drop(headers.remove(header::COOKIE)),
             None => {}
-            Some(rest) if rest.is_empty() => drop(headers.remove(header::COOKIE)),
-            Some(rest) => drop(headers.insert(header::COOKIE, rest)),
         }
         return;
     }
     let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
-    if !lines.iter().any(|line| without(line, &removed).is_some()) {
+    if !lines.iter().any(|line| without(line, names).is_some()) {
         return;
     }
     headers.remove(header::COOKIE);
     for line in lines {
-        let rest = without(&line, &removed).unwrap_or(line);
+        let rest = without(&line, names).unwrap_or(line);
         if !rest.is_empty() {
             headers.append(header::COOKIE, rest);
         }

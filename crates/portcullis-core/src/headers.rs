@@ -33,6 +33,7 @@ mod keywords;
 mod nonce;
 mod permissions;
 mod policy;
+mod prepared;
 mod rendered;
 mod source;
 #[cfg(test)]
@@ -47,4 +48,5 @@ pub use keywords::{EmbedderPolicy, FrameOptions, OpenerPolicy, ReferrerPolicy, R
 pub use nonce::Nonce;
 pub use permissions::PermissionsPolicy;
 pub use policy::HeaderPolicy;
+pub use prepared::PreparedHeaders;
 pub use source::Source;

@@ -85,8 +85,9 @@ impl AllowedHosts {
         request: &RequestView<'a>,
         client: &Client<'a>,
     ) -> Result<Authority<'a>, HostReason> {
-        agreed(request, client.scheme)?;
-        let host = client.host.ok_or(HostReason::Malformed)?;
+        let named = agreed(request, client.scheme)?;
+        let host = client.host_unless_named(named);
+        let host = host.ok_or(HostReason::Malformed)?;
         if self.contains(host.host()) {
             Ok(host)
         } else {
@@ -107,8 +108,8 @@ impl AllowedHosts {
     }
 }
 
-/// One `Host`, and no other authority beside it.
-fn agreed(request: &RequestView<'_>, scheme: Scheme) -> Result<(), HostReason> {
+/// What one `Host` names, and no other authority beside it.
+fn agreed<'a>(request: &RequestView<'a>, scheme: Scheme) -> Result<Authority<'a>, HostReason> {
     let mut lines = request.headers.get_all(header::HOST).iter();
     let (first, second) = (lines.next(), lines.next());
     if second.is_some() {
@@ -120,15 +121,16 @@ fn agreed(request: &RequestView<'_>, scheme: Scheme) -> Result<(), HostReason> {
         Some(Err(_)) => return Err(HostReason::Malformed),
     };
     let Some(target) = request.uri.authority() else {
-        return header.map(|_| ()).ok_or(HostReason::Malformed);
+        return header.ok_or(HostReason::Malformed);
     };
     let target = Authority::parse(target.as_str()).ok_or(HostReason::Malformed)?;
-    let same = |host: Authority<'_>| {
-        host.host_eq(target.host())
-            && host.port_or_default(scheme) == target.port_or_default(scheme)
+    let Some(header) = header else {
+        return Ok(target);
     };
-    if header.is_none_or(same) {
-        Ok(())
+    let same = header.host_eq(target.host())
+        && header.port_or_default(scheme) == target.port_or_default(scheme);
+    if same {
+        Ok(header)
     } else {
         Err(HostReason::Ambiguous)
     }

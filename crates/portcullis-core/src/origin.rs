@@ -128,13 +128,15 @@ impl<'a> Authority<'a> {
 }
 
 fn is_host_name(host: &str) -> bool {
-    !host.is_empty()
-        && host.len() <= 253
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-        && !host.starts_with('.')
-        && !host.contains("..")
+    let mut before = b'.';
+    let labels = host.bytes().all(|byte| {
+        let ok = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_')
+            || byte == b'.' && before != b'.';
+        before = byte;
+        ok
+    });
+    labels && !host.is_empty() && host.len() <= 253
 }
 
 fn parse_port(digits: &str) -> Option<u16> {

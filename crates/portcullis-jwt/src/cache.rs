@@ -8,9 +8,10 @@ use std::{
     collections::{HashMap, hash_map::RandomState},
     fmt,
     hash::{BuildHasher, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
+use foldhash::{SharedSeed, quality::SeedableRandomState};
 use portcullis_core::clock::Timestamp;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +27,9 @@ const SHARDS: usize = 64;
 
 /// A generation of a shard: two of them, so half of its share.
 const MAX_GENERATION_BYTES: usize = MAX_CACHE_BYTES / SHARDS / 2;
+
+/// What every cache of the process hashes with, beside a seed of its own.
+static SHARED_SEED: LazyLock<SharedSeed> = LazyLock::new(|| SharedSeed::from_u64(system_seed()));
 
 /// Reads access tokens, each only once. Cloning is a counter, and clones share what they have read.
 ///
@@ -62,8 +66,8 @@ pub struct CachedReader<C> {
 }
 
 struct Cache<C> {
-    /// Seeded anew in every process, so that nobody can choose tokens that meet in one slot.
-    hasher: RandomState,
+    /// Seeded anew for every cache, so that nobody can choose tokens that meet in one slot.
+    hasher: SeedableRandomState,
     shards: Box<[Mutex<Shard<C>>]>,
 }
 
@@ -91,7 +95,7 @@ impl<C: DeserializeOwned> CachedReader<C> {
         Self {
             reader,
             cache: Some(Arc::new(Cache {
-                hasher: RandomState::new(),
+                hasher: SeedableRandomState::with_seed(system_seed(), &SHARED_SEED),
                 shards,
             })),
         }
@@ -140,18 +144,27 @@ impl<C: DeserializeOwned> CachedReader<C> {
     }
 }
 
+/// A seed that the standard library made from the system's randomness.
+fn system_seed() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
 impl<C> Cache<C> {
     fn get(&self, hash: u64, token: &[u8], epoch: &Epoch) -> Option<Arc<AccessClaims<C>>> {
         let mut shard = self
             .shard(hash)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !shard.young.entries.contains_key(&hash) {
-            let entry = shard.old.remove(hash)?;
-            shard.put(hash, entry);
+        let claims_of = |entry: &Entry<C>| {
+            (entry.epoch == epoch.number && *entry.token == *token).then(|| entry.claims.clone())
+        };
+        if let Some(entry) = shard.young.entries.get(&hash) {
+            return claims_of(entry);
         }
-        let entry = shard.young.entries.get(&hash)?;
-        (entry.epoch == epoch.number && *entry.token == *token).then(|| entry.claims.clone())
+        let entry = shard.old.remove(hash)?;
+        let claims = claims_of(&entry);
+        shard.put(hash, entry);
+        claims
     }
 
     fn put(&self, hash: u64, token: &[u8], claims: &Arc<AccessClaims<C>>, epoch: &Epoch) {
@@ -168,9 +181,8 @@ impl<C> Cache<C> {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<Shard<C>> {
-        // The map takes the low bits, so the shard takes the high ones.
-        let at = usize::try_from(hash >> 58).expect("six bits fit any integer");
-        &self.shards[at]
+        // The map takes bits at both ends, so the shard takes those in the middle.
+        &self.shards[(hash >> 32) as usize % SHARDS]
     }
 }
 

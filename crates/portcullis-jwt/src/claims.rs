@@ -1,8 +1,6 @@
 //! Holds what a verified token says.
 
-use std::sync::Arc;
-
-use portcullis_core::{clock::Timestamp, store::TokenFacts};
+use portcullis_core::{clock::Timestamp, identity::VerifiedToken, store::TokenFacts};
 
 /// The member names that this crate reads or writes itself. Custom claims cannot use them.
 pub const RESERVED: [&str; 13] = [
@@ -22,59 +20,90 @@ pub const RESERVED: [&str; 13] = [
 ];
 
 /// The session that a token of ours belongs to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SessionClaims {
-    pub(crate) sid: Arc<str>,
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionClaims<'a> {
+    sid: &'a str,
+    times: SessionTimes,
+}
+
+/// When a session began, and when it ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct SessionTimes {
     pub(crate) started: Timestamp,
     pub(crate) ends: Timestamp,
 }
 
-impl SessionClaims {
+impl<'a> SessionClaims<'a> {
     /// The session id, `sid`: the refresh family.
-    pub fn sid(&self) -> &str {
-        &self.sid
-    }
-
-    /// The session id as shared text.
-    pub fn shared_sid(&self) -> Arc<str> {
-        self.sid.clone()
+    pub const fn sid(self) -> &'a str {
+        self.sid
     }
 
     /// When the session began, on the store's clock in whole milliseconds: `sat`.
-    pub const fn started_at(&self) -> Timestamp {
-        self.started
+    pub const fn started_at(self) -> Timestamp {
+        self.times.started
     }
 
     /// When the session ends at the latest: `sexp`.
-    pub const fn ends_at(&self) -> Timestamp {
-        self.ends
+    pub const fn ends_at(self) -> Timestamp {
+        self.times.ends
     }
 }
 
-/// The claims that every token has. Cloning is three counters.
+/// The claims that every token has.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Claims {
-    pub(crate) subject: Arc<str>,
-    pub(crate) jti: Arc<str>,
+    ids: Ids,
     pub(crate) issued: Option<Timestamp>,
     pub(crate) expires: Timestamp,
-    pub(crate) session: Option<SessionClaims>,
+    pub(crate) session: Option<SessionTimes>,
+}
+
+/// Three texts in one allocation: user id, `jti`, and the `sid` or nothing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Ids {
+    text: Box<str>,
+    jti: usize,
+    sid: usize,
+}
+
+impl Ids {
+    pub(crate) fn new(subject: &str, jti: &str, sid: &str) -> Self {
+        let mut text = String::with_capacity(subject.len() + jti.len() + sid.len());
+        text.push_str(subject);
+        text.push_str(jti);
+        text.push_str(sid);
+        Self {
+            text: text.into_boxed_str(),
+            jti: subject.len(),
+            sid: subject.len() + jti.len(),
+        }
+    }
 }
 
 impl Claims {
-    /// The user id; an integer `user_id` as its decimal digits.
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub(crate) const fn new(
+        ids: Ids,
+        issued: Option<Timestamp>,
+        expires: Timestamp,
+        session: Option<SessionTimes>,
+    ) -> Self {
+        Self {
+            ids,
+            issued,
+            expires,
+            session,
+        }
     }
 
-    /// The user id as shared text.
-    pub fn shared_subject(&self) -> Arc<str> {
-        self.subject.clone()
+    /// The user id; an integer `user_id` as its decimal digits.
+    pub fn subject(&self) -> &str {
+        &self.ids.text[..self.ids.jti]
     }
 
     /// The token's own id.
     pub fn jti(&self) -> &str {
-        &self.jti
+        &self.ids.text[self.ids.jti..self.ids.sid]
     }
 
     /// `iat`, where the token has one.
@@ -88,20 +117,22 @@ impl Claims {
     }
 
     /// The session, absent on tokens that Django issued.
-    pub const fn session(&self) -> Option<&SessionClaims> {
-        self.session.as_ref()
+    pub fn session(&self) -> Option<SessionClaims<'_>> {
+        let sid = &self.ids.text[self.ids.sid..];
+        self.session.map(|times| SessionClaims { sid, times })
     }
 
     /// What a revocation check needs to know.
     ///
     /// A token without `iat` counts as issued at the epoch: any not-before of its user ends it.
     pub fn facts(&self) -> TokenFacts<'_> {
+        let session = self.session();
         TokenFacts {
-            subject: &self.subject,
-            session: self.session.as_ref().map(SessionClaims::sid),
-            jti: &self.jti,
+            subject: self.subject(),
+            session: session.map(SessionClaims::sid),
+            jti: self.jti(),
             issued_at: self.issued.unwrap_or_default(),
-            session_started: self.session.as_ref().map(SessionClaims::started_at),
+            session_started: session.map(SessionClaims::started_at),
         }
     }
 }
@@ -122,6 +153,20 @@ impl<C> AccessClaims<C> {
     /// The application's claims: every member that is not in [`RESERVED`].
     pub const fn custom(&self) -> &C {
         &self.custom
+    }
+}
+
+impl<C: Send + Sync + 'static> VerifiedToken for AccessClaims<C> {
+    fn facts(&self) -> TokenFacts<'_> {
+        self.base.facts()
+    }
+
+    fn expires_at(&self) -> Timestamp {
+        self.base.expires
+    }
+
+    fn session_ends_at(&self) -> Option<Timestamp> {
+        self.base.session.map(|times| times.ends)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Takes the compact form apart (RFC 7515 §7.1): three parts of canonical base64url.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use memchr::memchr_iter;
 
 use crate::rejection::TokenRejection;
 
-/// The longest signature, RSA with 8192 bits, rounded up to whole base64 groups.
-pub(crate) const MAX_SIGNATURE: usize = 1026;
+/// The longest signature, RSA with 8192 bits, rounded up to whole base64 groups; and more than the
+/// payload of most tokens.
+const MAX_SIGNATURE: usize = 1026;
 
 /// The longest header part, encoded: ours are below 250 bytes.
 const MAX_HEADER: usize = 1024;
@@ -26,7 +28,7 @@ impl<'a> Compact<'a> {
         if token.len() > max {
             return Err(TokenRejection::TooLong);
         }
-        let mut dots = (0..token.len()).filter(|&at| token[at] == b'.');
+        let mut dots = memchr_iter(b'.', token);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(TokenRejection::Segments);
         };
@@ -50,12 +52,23 @@ pub(crate) fn decode(part: &[u8]) -> Result<Vec<u8>, TokenRejection> {
         .map_err(|_| TokenRejection::Base64)
 }
 
-/// Decodes a signature into `buffer`, so that a forged one costs no allocation.
-pub(crate) fn decode_signature<'b>(
+/// Room for what most tokens decode to, so that they cost no allocation.
+pub(crate) type Buffer = [u8; MAX_SIGNATURE];
+
+/// A buffer with nothing in it yet.
+pub(crate) const EMPTY: Buffer = [0; MAX_SIGNATURE];
+
+/// Whether `part` decoded fits a [`Buffer`].
+pub(crate) const fn fits(part: &[u8]) -> bool {
+    part.len() <= MAX_SIGNATURE / 3 * 4
+}
+
+/// Decodes one part that [`fits`] into `buffer`; a longer one is no part of a token.
+pub(crate) fn decode_into<'b>(
     part: &[u8],
-    buffer: &'b mut [u8; MAX_SIGNATURE],
+    buffer: &'b mut Buffer,
 ) -> Result<&'b [u8], TokenRejection> {
-    if part.len() > MAX_SIGNATURE / 3 * 4 {
+    if !fits(part) {
         return Err(TokenRejection::Base64);
     }
     let length = URL_SAFE_NO_PAD

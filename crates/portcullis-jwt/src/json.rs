@@ -7,6 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::rejection::TokenRejection;
 
+pub(crate) mod plain;
+
 /// How deep objects and arrays nest; the outermost object is level 1.
 pub(crate) const MAX_DEPTH: usize = 16;
 

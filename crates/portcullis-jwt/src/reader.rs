@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     claims::{AccessClaims, RefreshClaims},
-    compact::{self, Compact, MAX_SIGNATURE},
+    compact::{self, Compact},
     header,
     rejection::TokenRejection,
     ring::{Epoch, KeyRing},
@@ -110,12 +110,13 @@ impl TokenReader {
         token: &[u8],
         now: Timestamp,
     ) -> Result<AccessClaims<C>, TokenRejection> {
-        let bytes = self.verified_payload(epoch, token)?;
-        let payload = Payload::read(&bytes, &self.rules)?;
-        let has_extras = payload.has_extras();
-        let (base, _) = payload.check(&self.rules, Kind::Access, Expiry::Checked, now)?;
-        let custom = extras::read(has_extras.then_some(&bytes))?;
-        Ok(AccessClaims { base, custom })
+        self.with_verified_payload(epoch, token, |bytes| {
+            let payload = Payload::read(bytes, &self.rules)?;
+            let has_extras = payload.has_extras();
+            let (base, _) = payload.check(&self.rules, Kind::Access, Expiry::Checked, now)?;
+            let custom = extras::read(has_extras.then_some(bytes))?;
+            Ok(AccessClaims { base, custom })
+        })
     }
 
     /// Reads a refresh token.
@@ -153,14 +154,20 @@ impl TokenReader {
         now: Timestamp,
         expiry: Expiry,
     ) -> Result<RefreshClaims, TokenRejection> {
-        let bytes = self.verified_payload(&self.keys.load(), token)?;
-        let payload = Payload::read(&bytes, &self.rules)?;
-        let (base, generation) = payload.check(&self.rules, Kind::Refresh, expiry, now)?;
-        Ok(RefreshClaims { base, generation })
+        self.with_verified_payload(&self.keys.load(), token, |bytes| {
+            let payload = Payload::read(bytes, &self.rules)?;
+            let (base, generation) = payload.check(&self.rules, Kind::Refresh, expiry, now)?;
+            Ok(RefreshClaims { base, generation })
+        })
     }
 
-    /// The decoded payload of a token whose signature is right; nothing of it is read before.
-    fn verified_payload(&self, epoch: &Epoch, token: &[u8]) -> Result<Vec<u8>, TokenRejection> {
+    /// Calls `read` with the decoded payload, once the signature is known to be right.
+    fn with_verified_payload<T>(
+        &self,
+        epoch: &Epoch,
+        token: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, TokenRejection>,
+    ) -> Result<T, TokenRejection> {
         let compact = Compact::split(token, self.rules.max_token_bytes)?;
         let key = if let Some(key) = epoch.keys.by_header(compact.header) {
             key
@@ -173,12 +180,16 @@ impl TokenReader {
             }
             key
         };
-        let mut buffer = [0; MAX_SIGNATURE];
-        let signature = compact::decode_signature(compact.signature, &mut buffer)?;
+        let mut buffer = compact::EMPTY;
+        let signature = compact::decode_into(compact.signature, &mut buffer)?;
         if !key.verify(compact.message, signature) {
             return Err(TokenRejection::Signature);
         }
-        compact::decode(compact.payload)
+        if compact::fits(compact.payload) {
+            read(compact::decode_into(compact.payload, &mut buffer)?)
+        } else {
+            read(&compact::decode(compact.payload)?)
+        }
     }
 
     pub(crate) const fn keys(&self) -> &KeyRing {

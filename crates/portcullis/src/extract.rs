@@ -62,8 +62,8 @@ where
     type Rejection = Unauthenticated;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Unauthenticated> {
-        if let Some(user) = parts.extensions.get::<Self>() {
-            return Ok(user.clone());
+        if let Some(user) = Self::of(&parts.extensions) {
+            return Ok(user);
         }
         let rejection = Rejection::Authentication {
             reason: AuthReason::Missing,
@@ -88,7 +88,7 @@ where
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned())
+        Ok(Self::of(&parts.extensions))
     }
 }
 
@@ -96,7 +96,6 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionEnded {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        let ended = parts.extensions.get::<Self>().cloned();
-        ended.ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+        Self::of(&parts.extensions).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }

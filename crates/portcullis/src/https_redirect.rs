@@ -158,11 +158,14 @@ pub struct HttpsRedirect<S> {
 impl Shared {
     /// The answer to `request`, unless it may pass.
     fn answer(&self, request: &RequestView<'_>) -> Option<Response<Bytes>> {
-        let client = self.client.client(request);
-        let exempt = |pattern: &PathPattern| pattern.matches(request.uri.path());
-        if !self.redirects || client.scheme == Scheme::Https || self.exempt.iter().any(exempt) {
+        if !self.redirects || self.client.scheme(request) == Scheme::Https {
             return None;
         }
+        let exempt = |pattern: &PathPattern| pattern.matches(request.uri.path());
+        if self.exempt.iter().any(exempt) {
+            return None;
+        }
+        let client = self.client.client(request);
         let rejection = match self.hosts.check(request, &client) {
             Err(reason) => Rejection::Host(reason),
             Ok(host) if is_safe(request.method) => return Some(self.redirect(&host, request)),

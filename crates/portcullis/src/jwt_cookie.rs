@@ -14,9 +14,9 @@
 //!
 //! Every 401 has the same body; the reason is in the response's extensions, as [`Rejection`].
 //!
-//! A request that passes carries [`Authenticated<C>`] and
-//! [`Identity`](portcullis_core::identity::Identity) in its extensions. Token cookies and the
-//! Bearer header are taken off it, so that no handler can log or forward them.
+//! A request that passes carries an [`Identity`](portcullis_core::identity::Identity) in its
+//! extensions, which [`Authenticated<C>`] and [`SessionEnded`] are taken from. Token cookies and
+//! the Bearer header are taken off it, so that no handler can log or forward them.
 //!
 //! # Example
 //!
@@ -31,7 +31,7 @@
 //! let keys = KeyRing::hs256(Secret::new([7; 32]))?;
 //! let layer = JwtCookieAuthLayer::<()>::new(TokenReader::new(keys.clone()));
 //! let service = layer.layer(service_fn(|request: Request<()>| async move {
-//!     let user = request.extensions().get::<Authenticated>().unwrap();
+//!     let user = Authenticated::<()>::of(request.extensions()).unwrap();
 //!     assert!(request.headers().get("cookie").is_none(), "the token went no further");
 //!     Ok::<_, std::convert::Infallible>(Response::new(user.subject().to_owned()))
 //! }));
@@ -272,24 +272,23 @@ where
         let found = self.policy.authenticate(&self.reader, request.headers());
         let state = match found {
             Err(rejection) => self.refuse(rejection, None, &request),
-            Ok(None) => {
-                let watch = self.policy.admit::<_, C>(&mut request, None);
-                State::calling(self.inner.call(request), watch)
-            }
-            Ok(Some(user)) => match self.policy.check_revoked(user.claims().base()).into_now() {
-                Ok(answer) => match policy::revocation_verdict(&answer, &user) {
+            Ok(sender) => match self.policy.check_revoked(sender.user.as_ref()).into_now() {
+                Ok(answer) => match policy::revocation_verdict(&answer, sender.user.as_ref()) {
                     Ok(()) => {
-                        let watch = self.policy.admit(&mut request, Some(user));
+                        let watch = self.policy.admit(&mut request, sender);
                         State::calling(self.inner.call(request), watch)
                     }
-                    Err(rejection) => self.refuse(rejection, Some(user.claims().base()), &request),
+                    Err(rejection) => {
+                        let claims = sender.user.as_ref().map(|user| user.claims().base());
+                        self.refuse(rejection, claims, &request)
+                    }
                 },
                 Err(check) => {
                     let clone = self.inner.clone();
                     let held = Held {
                         ready: mem::replace(&mut self.inner, clone),
                         request,
-                        user,
+                        sender,
                         policy: self.policy.clone(),
                         respond: self.respond.clone(),
                     };

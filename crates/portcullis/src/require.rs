@@ -124,8 +124,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let rejection = match request.extensions().get::<Authenticated<C>>() {
-            Some(user) if (self.layer.predicate)(user) => {
+        let rejection = match Authenticated::of(request.extensions()) {
+            Some(user) if (self.layer.predicate)(&user) => {
                 return ResponseFuture::passed(self.inner.call(request));
             }
             Some(_) => Rejection::Forbidden,

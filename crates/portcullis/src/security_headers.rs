@@ -80,7 +80,9 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use portcullis_core::{client::ClientPolicy, origin::Scheme, respond::RequestView};
+use portcullis_core::{
+    client::ClientPolicy, headers::PreparedHeaders, origin::Scheme, respond::RequestView,
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -96,7 +98,7 @@ pub use portcullis_core::headers::{
 
 #[derive(Clone, Debug)]
 struct Shared {
-    policy: HeaderPolicy,
+    headers: PreparedHeaders,
     client: ClientPolicy,
 }
 
@@ -112,9 +114,11 @@ pub struct SecurityHeadersLayer {
 impl SecurityHeadersLayer {
     /// Gives responses the headers of `policy`.
     pub fn new(policy: HeaderPolicy) -> Self {
-        let client = ClientPolicy::direct();
         Self {
-            shared: Arc::new(Shared { policy, client }),
+            shared: Arc::new(Shared {
+                headers: policy.into(),
+                client: ClientPolicy::direct(),
+            }),
         }
     }
 
@@ -159,8 +163,8 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let shared = self.shared.clone();
-        let scheme = shared.client.client(&RequestView::of(&request)).scheme;
-        let nonce = shared.policy.wants_nonce().then(|| {
+        let scheme = shared.client.scheme(&RequestView::of(&request));
+        let nonce = shared.headers.policy().wants_nonce().then(|| {
             // An outer layer of this kind has left one: pages know of one nonce only.
             let extensions = request.extensions_mut();
             extensions.get_or_insert_with(CspNonce::new).clone()
@@ -198,7 +202,7 @@ where
         let status = response.status();
         let nonce = this.nonce.as_ref().and_then(CspNonce::drawn);
         this.shared
-            .policy
+            .headers
             .apply(response.headers_mut(), status, *this.scheme, nonce);
         Poll::Ready(Ok(response))
     }

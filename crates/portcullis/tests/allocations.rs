@@ -97,7 +97,7 @@ fn request(method: Method, token: &str) -> Request<()> {
         .header("x-csrftoken", token)
         .body(())
         .expect("a request of valid parts");
-    let identity = Identity::new("42".into(), Some("sid-1".into()), Source::Cookie);
+    let identity = Identity::new("42", Some("sid-1"), Source::Cookie);
     request.extensions_mut().insert(identity);
     request
 }

@@ -45,7 +45,7 @@ pub(crate) fn echo(policy: &ClientPolicy, request: &Request) -> Echo {
         method: request.method().to_string(),
         client: client.address.map(|address| address.to_string()),
         scheme: client.scheme.as_str(),
-        host: client.host.map(|host| match host.port() {
+        host: client.host().map(|host| match host.port() {
             Some(port) => format!("{}:{port}", host.host()),
             None => host.host().to_owned(),
         }),

@@ -43,7 +43,7 @@ fn s33_vary_is_appended_to_what_the_handler_says() {
         .header("origin", OWN)
         .header("cookie", format!("__Host-csrftoken={pair}"))
         .header("x-csrftoken", pair);
-    let somebody = Identity::new("42".into(), Some("sid-1".into()), Source::Cookie);
+    let somebody = Identity::new("42", Some("sid-1"), Source::Cookie);
     let request = request.extension(somebody).body(Unread).unwrap();
     let response = tokio_test::block_on(service.oneshot(request)).unwrap();
     assert!(response.headers().contains_key("set-cookie"));

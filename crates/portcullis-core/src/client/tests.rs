@@ -196,7 +196,7 @@ fn check_scheme_and_host(
 ) {
     let request = request(peer, headers);
     let client = policy.client(&RequestView::of(&request));
-    let host = client.host.map(|host| host.host());
+    let host = client.host().map(|host| host.host());
     assert_eq!((client.scheme.as_str(), host), want, "{headers:?}");
 }
 

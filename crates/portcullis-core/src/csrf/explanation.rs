@@ -54,7 +54,7 @@ impl CsrfPolicy {
         request: &RequestView<'_>,
         client: &Client<'_>,
     ) -> CsrfExplanation {
-        let own = match (self.own_origins(), client.host) {
+        let own = match (self.own_origins(), client.host()) {
             ([], Some(host)) => {
                 let host = host.host().to_ascii_lowercase() + &port(&host);
                 format!("{}://{host}", client.scheme)

@@ -56,12 +56,13 @@ impl<'a> SessionRef<'a> {
         }
     }
 
-    /// A tag for the kind and the id: no user is called like a session.
-    pub(super) const fn parts(self) -> (&'static [u8], &'a [u8]) {
+    /// A tag for the kind and the id: no user is called like a session. With 32 symbols of id, all
+    /// that is signed fits one block of the hash.
+    pub(super) const fn parts(self) -> (u8, &'a [u8]) {
         match self {
-            Self::Anonymous => (b"anonymous", b""),
-            Self::Session(sid) => (b"session", sid.as_bytes()),
-            Self::User(user) => (b"user", user.as_bytes()),
+            Self::Anonymous => (b'a', b""),
+            Self::Session(sid) => (b's', sid.as_bytes()),
+            Self::User(user) => (b'u', user.as_bytes()),
         }
     }
 }
@@ -293,11 +294,16 @@ impl CsrfPolicy {
 
     pub(super) fn is_own(&self, origin: &Received<'_>, client: &Client<'_>) -> bool {
         if self.own.is_empty() {
-            let host = client.host.as_ref();
-            host.is_some_and(|host| origin.is_host(client.scheme, host))
+            let host = client.host();
+            host.is_some_and(|host| origin.is_host(client.scheme, &host))
         } else {
             self.own.iter().any(|own| origin.is(own))
         }
+    }
+
+    /// Whether `text` is an origin of ours to the byte.
+    pub(super) fn is_own_text(&self, text: &[u8]) -> bool {
+        self.own.iter().any(|own| own.as_str().as_bytes() == text)
     }
 
     pub(super) fn is_trusted(&self, origin: &Received<'_>) -> bool {

@@ -146,11 +146,11 @@ impl Case {
     fn identify(&mut self, who: &str) {
         let (session, source) = match who {
             "none" | "login" => return,
-            "bearer" => (Some("sid-1".into()), Source::Bearer),
+            "bearer" => (Some("sid-1"), Source::Bearer),
             "django" => (None, Source::Cookie),
-            _ => (Some("sid-1".into()), Source::Cookie),
+            _ => (Some("sid-1"), Source::Cookie),
         };
-        let identity = Identity::new("42".into(), session, source);
+        let identity = Identity::new("42", session, source);
         self.request.extensions_mut().insert(identity);
     }
 

@@ -55,7 +55,10 @@ impl CsrfToken {
 
     pub(super) fn read(text: &[u8]) -> Result<Self, Malformed> {
         if let Ok(secret) = <[u8; SECRET]>::try_from(text) {
-            let valid = secret.iter().all(u8::is_ascii_alphanumeric);
+            // Without a branch in it, the loop uses vector registers.
+            let valid = secret
+                .iter()
+                .fold(true, |valid, byte| valid & byte.is_ascii_alphanumeric());
             return valid.then_some(Self(secret)).ok_or(Malformed::Characters);
         }
         if text.len() != MASKED {
@@ -111,7 +114,8 @@ impl CsrfToken {
 /// 21 symbols of the MAC: three words of 64 bits give seven each.
 fn sign(key: &DerivedKey, session: SessionRef<'_>, random: &[u8]) -> [u8; SECRET - RANDOM] {
     let (kind, id) = session.parts();
-    let mac = key.mac(&[kind, id, random]);
+    // One byte, the id, eleven symbols: the id alone varies in length.
+    let mac = key.mac_joined(&[&[kind], id, random]);
     let mut symbols = [0; SECRET - RANDOM];
     for (seven, word) in symbols.chunks_exact_mut(7).zip(mac.chunks_exact(8)) {
         let mut rest = word.iter().fold(0, |word, &b| word << 8 | u64::from(b));
@@ -138,9 +142,20 @@ const fn symbol_at(index: u8) -> u8 {
     ALPHABET[index as usize % ALPHABET.len()]
 }
 
+/// The same bytes as four integers, which are compared in a quarter of the steps and more.
+fn words(secret: &[u8; SECRET]) -> [u64; SECRET / 8] {
+    let mut words = [0; SECRET / 8];
+    for (word, bytes) in words.iter_mut().zip(secret.chunks_exact(8)) {
+        *word = bytes
+            .iter()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte));
+    }
+    words
+}
+
 impl PartialEq for CsrfToken {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        words(&self.0).ct_eq(&words(&other.0)).into()
     }
 }
 

@@ -29,7 +29,7 @@ pub struct HeaderPolicy {
     csp: Option<Rendered>,
     csp_report_only: Option<Rendered>,
     endpoints: Vec<(String, String)>,
-    removed: Vec<HeaderName>,
+    pub(super) removed: Vec<HeaderName>,
 }
 
 impl HeaderPolicy {

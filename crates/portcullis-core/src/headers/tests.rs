@@ -265,3 +265,41 @@ fn is_one(value: &str, words: usize) -> bool {
     let clean = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     clean && !value.contains([';', ',']) && value.split_ascii_whitespace().count() == words
 }
+
+const NAMES: &[&str] = &[
+    "content-type",
+    "x-frame-options",
+    "server",
+    "set-cookie",
+    "x-own",
+];
+
+/// A header that a handler may set, one that the policy sets, and one that it removes among them.
+fn header() -> impl Strategy<Value = (&'static str, &'static str)> {
+    (
+        prop::sample::select(NAMES),
+        prop::sample::select(&["a", "b"]),
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_prepared_policy_does_what_the_policy_does(
+        own in prop::collection::vec(header(), 0..12),
+        status in prop::sample::select(&[200_u16, 304, 404]),
+        scheme in prop::sample::select(&[Scheme::Http, Scheme::Https]),
+        with_nonce: bool,
+    ) {
+        let policy = HeaderPolicy::strict();
+        let nonce = with_nonce.then(|| Nonce::random().unwrap());
+        let status = StatusCode::from_u16(status).unwrap();
+        let mut plain = HeaderMap::new();
+        for (name, value) in own {
+            plain.append(name, HeaderValue::from_static(value));
+        }
+        let mut prepared = plain.clone();
+        policy.apply(&mut plain, status, scheme, nonce.as_ref());
+        PreparedHeaders::from(policy).apply(&mut prepared, status, scheme, nonce.as_ref());
+        prop_assert_eq!(plain, prepared);
+    }
+}

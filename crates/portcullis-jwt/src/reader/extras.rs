@@ -15,8 +15,8 @@ use serde::{
 use crate::{claims::RESERVED, rejection::TokenRejection};
 
 /// The custom claims in `payload`; `None` stands for an object without any.
-pub(super) fn read<C: DeserializeOwned>(payload: Option<&Vec<u8>>) -> Result<C, TokenRejection> {
-    let payload = payload.map_or(&b"{}"[..], Vec::as_slice);
+pub(super) fn read<C: DeserializeOwned>(payload: Option<&[u8]>) -> Result<C, TokenRejection> {
+    let payload = payload.unwrap_or(b"{}");
     C::deserialize(Extras { payload }).map_err(|_| TokenRejection::CustomClaims)
 }
 

@@ -1,12 +1,12 @@
 //! Collects the claims of a verified payload, then checks them.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use portcullis_core::clock::Timestamp;
 
 use super::{Expiry, Rules};
 use crate::{
-    claims::{Claims, RESERVED, SessionClaims},
+    claims::{Claims, Ids, RESERVED, SessionTimes},
     json::{self, Value},
     rejection::TokenRejection,
 };
@@ -16,6 +16,9 @@ pub(crate) const MAX_ID: usize = 255;
 
 /// The furthest that a refresh token's `exp` may be ahead: as long as browsers keep a cookie.
 const MAX_REFRESH_LIFETIME: Duration = portcullis_core::cookie::MAX_AGE;
+
+/// The `sid`, and when its session begins and ends.
+type Session<'a> = (&'a str, SessionTimes);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
@@ -46,6 +49,10 @@ pub(super) struct Payload<'a> {
 impl<'a> Payload<'a> {
     pub(super) fn read(bytes: &'a [u8], rules: &Rules) -> Result<Self, TokenRejection> {
         let mut found = Self::default();
+        if json::plain::read(bytes, |name, value| found.take(name, value, rules)).is_some() {
+            return Ok(found);
+        }
+        found = Self::default();
         json::read_object(
             bytes,
             TokenRejection::PayloadMalformed,
@@ -89,7 +96,7 @@ impl<'a> Payload<'a> {
 
     /// The claims, and a refresh token's generation.
     pub(super) fn check(
-        self,
+        &self,
         rules: &Rules,
         kind: Kind,
         expiry: Expiry,
@@ -112,14 +119,12 @@ impl<'a> Payload<'a> {
             return Err(TokenRejection::RequiredClaim);
         }
         let (session, generation) = self.session(kind, expiry, now)?;
-        let claims = Claims {
-            subject: subject(self.subject).ok_or(TokenRejection::Subject)?,
-            jti: id(self.jti.as_ref()).ok_or(TokenRejection::Jti)?.into(),
-            issued: issued.map(Timestamp::from_secs),
-            expires,
-            session,
-        };
-        Ok((claims, generation))
+        let subject = subject(self.subject.as_ref()).ok_or(TokenRejection::Subject)?;
+        let jti = id(self.jti.as_ref()).ok_or(TokenRejection::Jti)?;
+        let (sid, times) = session.unzip();
+        let ids = Ids::new(&subject, jti, sid.unwrap_or_default());
+        let issued = issued.map(Timestamp::from_secs);
+        Ok((Claims::new(ids, issued, expires, times), generation))
     }
 
     fn check_type(&self, kind: Kind) -> Result<(), TokenRejection> {
@@ -185,7 +190,7 @@ impl<'a> Payload<'a> {
         kind: Kind,
         expiry: Expiry,
         now: Timestamp,
-    ) -> Result<(Option<SessionClaims>, Option<u64>), TokenRejection> {
+    ) -> Result<(Option<Session<'_>>, Option<u64>), TokenRejection> {
         const MALFORMED: TokenRejection = TokenRejection::SessionMalformed;
         if self.sid.is_none() {
             return Ok((None, None));
@@ -197,15 +202,14 @@ impl<'a> Payload<'a> {
             Kind::Access => None,
             Kind::Refresh => Some(integer(self.generation.as_ref(), MALFORMED)?.ok_or(MALFORMED)?),
         };
-        let session = SessionClaims {
-            sid: sid.into(),
+        let times = SessionTimes {
             started: Timestamp::from_millis(started),
             ends: Timestamp::from_secs(ends),
         };
-        if expiry == Expiry::Checked && now >= session.ends {
+        if expiry == Expiry::Checked && now >= times.ends {
             return Err(TokenRejection::SessionEnded);
         }
-        Ok((Some(session), generation))
+        Ok((Some((sid, times)), generation))
     }
 }
 
@@ -230,13 +234,18 @@ fn id<'v>(value: Option<&'v Value<'_>>) -> Option<&'v str> {
 
 /// Whether `text` may be a user id, `jti` or `sid`: opaque, but bounded and printable.
 pub(crate) fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len()) && !text.chars().any(char::is_control)
+    let is_printable = if text.is_ascii() {
+        !text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        !text.chars().any(char::is_control)
+    };
+    (1..=MAX_ID).contains(&text.len()) && is_printable
 }
 
-fn subject(value: Option<Value<'_>>) -> Option<Arc<str>> {
+fn subject<'v>(value: Option<&'v Value<'_>>) -> Option<Cow<'v, str>> {
     match value? {
         Value::Integer(number) => Some(number.to_string().into()),
-        Value::Text(text) if is_id(&text) => Some(text.as_ref().into()),
+        Value::Text(text) if is_id(text) => Some(Cow::Borrowed(text)),
         _ => None,
     }
 }

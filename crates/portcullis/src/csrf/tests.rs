@@ -45,7 +45,7 @@ fn post(token: &str) -> Request<()> {
 }
 
 fn signed_in(mut request: Request<()>) -> Request<()> {
-    let identity = Identity::new("42".into(), Some("sid-1".into()), Source::Cookie);
+    let identity = Identity::new("42", Some("sid-1"), Source::Cookie);
     request.extensions_mut().insert(identity);
     request
 }
@@ -119,7 +119,7 @@ fn a_cookie_request_without_token_is_refused_and_a_bearer_passes() {
     refuse(&layer, cookie, CsrfRejection::CookieMissing);
 
     let mut bearer = request().body(()).unwrap();
-    let identity = Identity::new("42".into(), Some("sid-1".into()), Source::Bearer);
+    let identity = Identity::new("42", Some("sid-1"), Source::Bearer);
     bearer.extensions_mut().insert(identity);
     let response = pass(&layer, bearer, |_| Response::new("ok"));
     assert_eq!(response.status(), 200);

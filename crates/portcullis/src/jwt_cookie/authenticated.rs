@@ -1,19 +1,37 @@
 //! Holds what a handler learns of the sender.
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
+use http::Extensions;
 use portcullis_core::{
     clock::Timestamp,
     identity::{Identity, Source},
 };
 use portcullis_jwt::{AccessClaims, claims::SessionClaims};
 
-/// The verified sender of a request, in its extensions. Cloning is a counter.
+/// The verified sender of a request. Cloning is a counter.
 ///
-/// See the [module docs](super) for an example.
+/// [`of`](Self::of) takes it from the extensions of a request that passed the layer; with the
+/// feature `axum` it is an extractor too. See the [module docs](super) for an example.
 pub struct Authenticated<C = ()> {
     claims: Arc<AccessClaims<C>>,
     source: Source,
+}
+
+impl<C: Send + Sync + 'static> Authenticated<C> {
+    /// The sender of the request with these `extensions`, if the innermost layer that authenticated
+    /// it reads custom claims of the type `C`.
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        let identity = extensions.get::<Identity>()?;
+        let token: Arc<dyn Any + Send + Sync> = identity.token()?.clone();
+        let claims = token.downcast().ok()?;
+        Some(Self::new(claims, identity.source()))
+    }
+
+    /// The same, for layers that know nothing of this token's claims.
+    pub(super) fn identity(self) -> Identity {
+        Identity::of_token(self.claims, self.source)
+    }
 }
 
 impl<C> Authenticated<C> {
@@ -49,16 +67,6 @@ impl<C> Authenticated<C> {
     /// Where the token came from.
     pub const fn source(&self) -> Source {
         self.source
-    }
-
-    /// The same, for layers that know nothing of tokens.
-    pub(super) fn identity(&self) -> Identity {
-        let base = self.claims.base();
-        Identity::new(
-            base.shared_subject(),
-            base.session().map(SessionClaims::shared_sid),
-            self.source,
-        )
     }
 }
 

@@ -18,8 +18,7 @@ use portcullis_core::{
 use tower_service::Service;
 
 use super::{
-    authenticated::Authenticated,
-    policy::{self, Policy},
+    policy::{self, Policy, Sender},
     stream::SessionEnded,
 };
 use crate::guarded::Guarded;
@@ -55,7 +54,7 @@ pin_project! {
 pub(super) struct Held<S, Q, C> {
     pub(super) ready: S,
     pub(super) request: Request<Q>,
-    pub(super) user: Authenticated<C>,
+    pub(super) sender: Sender<C>,
     pub(super) policy: Arc<Policy>,
     pub(super) respond: SharedRespond,
 }
@@ -126,14 +125,14 @@ impl<S, Q, C> Held<S, Q, C> {
         S: Service<Request<Q>, Response = Response<B>>,
         C: Send + Sync + 'static,
     {
-        match policy::revocation_verdict(answer, &self.user) {
+        match policy::revocation_verdict(answer, self.sender.user.as_ref()) {
             Ok(()) => {
-                let watch = self.policy.admit(&mut self.request, Some(self.user));
+                let watch = self.policy.admit(&mut self.request, self.sender);
                 State::calling(self.ready.call(self.request), watch)
             }
             Err(rejection) => {
-                let claims = self.user.claims().base();
-                self.policy.report(rejection, Some(claims));
+                let claims = self.sender.user.as_ref().map(|user| user.claims().base());
+                self.policy.report(rejection, claims);
                 State::rejected(&self.respond, rejection, &RequestView::of(&self.request))
             }
         }

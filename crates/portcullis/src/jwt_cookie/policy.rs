@@ -114,13 +114,21 @@ impl Default for Policy {
     }
 }
 
+/// What a request that may pass says of its sender.
+pub(crate) struct Sender<C> {
+    /// `None` for nobody, where that is allowed.
+    pub(crate) user: Option<Authenticated<C>>,
+    /// Whether it carries a Bearer token, which goes no further.
+    pub(crate) bearer: bool,
+}
+
 impl Policy {
-    /// Whom the request is from; `None` for nobody, where that is allowed.
+    /// Whom the request is from.
     pub(crate) fn authenticate<C: DeserializeOwned>(
         &self,
         reader: &CachedReader<C>,
         headers: &HeaderMap,
-    ) -> Result<Option<Authenticated<C>>, Rejection> {
+    ) -> Result<Sender<C>, Rejection> {
         let cookie = if self.reads_cookie() {
             credentials::from_cookie(headers, &self.access_cookie)
         } else {
@@ -133,6 +141,7 @@ impl Policy {
         };
         let bearer = header != Presented::Missing;
         self.decide(reader, cookie, header)
+            .map(|user| Sender { user, bearer })
             .map_err(|reason| Rejection::Authentication { reason, bearer })
     }
 
@@ -177,13 +186,16 @@ impl Policy {
         !matches!(self.sources, Sources::CookieOnly)
     }
 
-    /// Asks whether the token is revoked.
-    pub(crate) fn check_revoked(&self, claims: &Claims) -> Answer<Result<bool, StoreError>> {
-        match &self.revocation {
-            Revocation::Local(store) | Revocation::Remote(store) => {
-                store.is_revoked(&claims.facts())
+    /// Asks whether the token of `user` is revoked.
+    pub(crate) fn check_revoked<C>(
+        &self,
+        user: Option<&Authenticated<C>>,
+    ) -> Answer<Result<bool, StoreError>> {
+        match (&self.revocation, user) {
+            (Revocation::Local(store) | Revocation::Remote(store), Some(user)) => {
+                store.is_revoked(&user.claims().base().facts())
             }
-            Revocation::None => Answer::now(Ok(false)),
+            (Revocation::None, _) | (_, None) => Answer::now(Ok(false)),
         }
     }
 
@@ -203,44 +215,30 @@ impl Policy {
 
     /// Prepares a request that passes: what was learned goes in, tokens go out.
     pub(crate) fn admit<Q, C: Send + Sync + 'static>(
-        &self,
+        self: &Arc<Self>,
         request: &mut Request<Q>,
-        user: Option<Authenticated<C>>,
+        sender: Sender<C>,
     ) -> Option<SessionEnded> {
         if !self.forward_tokens {
-            self.strip(request.headers_mut());
+            self.strip(request.headers_mut(), sender.bearer);
         }
-        let user = user?;
-        let extensions = request.extensions_mut();
-        extensions.insert(user.identity());
-        let watch = self.session_ended(user.claims().base());
-        if let Some(watch) = &watch {
-            extensions.insert(watch.clone());
+        let identity = sender.user?.identity();
+        if self.guard.is_none() {
+            request.extensions_mut().insert(identity);
+            return None;
         }
-        extensions.insert(user);
+        let identity = identity.with_context(self.clone());
+        let watch = SessionEnded::of_identity(&identity);
+        request.extensions_mut().insert(identity);
         watch
     }
 
-    fn strip(&self, headers: &mut HeaderMap) {
-        cookie::strip(headers, |name| {
-            name == self.refresh_cookie.as_bytes()
-                || self.reads_cookie() && name == self.access_cookie.as_bytes()
-        });
-        if self.reads_header() && credentials::from_header(headers) != Presented::Missing {
+    fn strip(&self, headers: &mut HeaderMap, bearer: bool) {
+        let names = [self.refresh_cookie.as_str(), &self.access_cookie];
+        let count = if self.reads_cookie() { 2 } else { 1 };
+        cookie::strip(headers, &names[..count]);
+        if bearer {
             headers.remove(header::AUTHORIZATION);
-        }
-    }
-
-    fn session_ended(&self, claims: &Claims) -> Option<SessionEnded> {
-        let guard = self.guard?;
-        match &self.revocation {
-            Revocation::Local(store) => Some(SessionEnded::new(
-                claims.clone(),
-                guard,
-                store.clone(),
-                self.clock.clone(),
-            )),
-            Revocation::None | Revocation::Remote(_) => None,
         }
     }
 }
@@ -265,13 +263,13 @@ fn read<C: DeserializeOwned>(
 /// What the store's answer means for `user`.
 pub(crate) fn revocation_verdict<C>(
     answer: &Result<bool, StoreError>,
-    user: &Authenticated<C>,
+    user: Option<&Authenticated<C>>,
 ) -> Result<(), Rejection> {
     match answer {
         Ok(false) => Ok(()),
         Ok(true) => Err(Rejection::Authentication {
             reason: AuthReason::Revoked,
-            bearer: user.source() == Source::Bearer,
+            bearer: user.is_some_and(|user| user.source() == Source::Bearer),
         }),
         Err(_) => Err(Rejection::Unavailable {
             retry_after_secs: RETRY_SECS,

@@ -4,14 +4,14 @@ use std::{fmt, future::IntoFuture, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{Extensions, HeaderMap, HeaderValue, Response, header};
 use portcullis_core::{
     answer::BoxFuture,
-    clock::{Clock, Timestamp},
-    store::Revocations,
+    clock::Timestamp,
+    identity::{Identity, VerifiedToken},
 };
-use portcullis_jwt::Claims;
 
+use super::policy::{Policy, Revocation};
 use crate::guarded::{Guarded, Last, Watch};
 
 /// The last event of a stream of Server-Sent Events. The empty line first ends an event that the
@@ -48,9 +48,9 @@ impl StreamGuard {
 
 /// Tells when the session of a request is over, for what is no response body: a WebSocket.
 ///
-/// In the extensions of requests that passed a layer with a [`StreamGuard`]. Awaiting it ends when
-/// the token is revoked, at the session's absolute end, and where the guard says so at the token's
-/// `exp`.
+/// [`of`](Self::of) takes it from the extensions of a request that passed a layer with a
+/// [`StreamGuard`]; with the feature `axum` it is an extractor too. Awaiting it ends when the token
+/// is revoked, at the session's absolute end, and where the guard says so at the token's `exp`.
 ///
 /// # Example
 ///
@@ -66,30 +66,30 @@ impl StreamGuard {
 /// ```
 #[derive(Clone)]
 pub struct SessionEnded {
-    claims: Claims,
-    deadline: Option<Timestamp>,
-    store: Arc<dyn Revocations>,
-    clock: Arc<dyn Clock>,
+    token: Arc<dyn VerifiedToken>,
+    /// Of the layer that verified the token; it guards streams by a local store.
+    policy: Arc<Policy>,
 }
 
 impl SessionEnded {
-    pub(super) fn new(
-        claims: Claims,
-        guard: StreamGuard,
-        store: Arc<dyn Revocations>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let end = claims
-            .session()
-            .map(portcullis_jwt::claims::SessionClaims::ends_at);
+    /// The session of the request with these `extensions`, where a layer guards its streams.
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        Self::of_identity(extensions.get::<Identity>()?)
+    }
+
+    pub(super) fn of_identity(identity: &Identity) -> Option<Self> {
+        Some(Self {
+            token: identity.token()?.clone(),
+            policy: identity.context()?.clone().downcast().ok()?,
+        })
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let end = self.token.session_ends_at();
+        let guard = self.policy.guard.unwrap_or_default();
         let expiry =
-            Some(claims.expires_at()).filter(|_| guard.until_token_expiry || end.is_none());
-        Self {
-            deadline: end.into_iter().chain(expiry).min(),
-            claims,
-            store,
-            clock,
-        }
+            Some(self.token.expires_at()).filter(|_| guard.until_token_expiry || end.is_none());
+        end.into_iter().chain(expiry).min()
     }
 
     /// Puts the response's body under watch, if it is a stream.
@@ -97,7 +97,7 @@ impl SessionEnded {
         let Some(last) = last_of(response.headers()) else {
             return response.map(Guarded::inner);
         };
-        let (deadline, clock) = (self.deadline, self.clock.clone());
+        let (deadline, clock) = (self.deadline(), self.policy.clock.clone());
         let watch = Watch::new(self.into_future(), deadline, clock, last);
         response.map(|body| Guarded::watched(body, watch))
     }
@@ -108,10 +108,13 @@ impl IntoFuture for SessionEnded {
     type IntoFuture = BoxFuture<()>;
 
     fn into_future(self) -> BoxFuture<()> {
-        let revoked = self.store.watch(&self.claims.facts());
+        let revoked = match &self.policy.revocation {
+            Revocation::Local(store) => store.watch(&self.token.facts()),
+            Revocation::None | Revocation::Remote(_) => None,
+        };
         let expired = self
-            .deadline
-            .map(|deadline| self.clock.sleep_until(deadline));
+            .deadline()
+            .map(|deadline| self.policy.clock.sleep_until(deadline));
         match (revoked, expired) {
             (Some(revoked), Some(expired)) => Box::pin(async {
                 match select(revoked, expired).await {
@@ -127,7 +130,7 @@ impl IntoFuture for SessionEnded {
 impl fmt::Debug for SessionEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionEnded")
-            .field("deadline", &self.deadline)
+            .field("deadline", &self.deadline())
             .finish_non_exhaustive()
     }
 }

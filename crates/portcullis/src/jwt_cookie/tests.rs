@@ -125,7 +125,7 @@ fn run(
 #[track_caller]
 fn passes(layer: &JwtCookieAuthLayer, headers: &[(&str, &str)], subject: &str, source: Source) {
     let seen = run(layer, headers).unwrap_or_else(|response| panic!("refused: {response:?}"));
-    let user = seen.extensions().get::<Authenticated>().unwrap();
+    let user = Authenticated::<()>::of(seen.extensions()).unwrap();
     assert_eq!((user.subject(), user.source()), (subject, source));
     let identity = seen.extensions().get::<Identity>().unwrap();
     assert_eq!((identity.subject(), identity.source()), (subject, source));

@@ -32,12 +32,12 @@ impl Call<'_> {
         let policy = &self.shared.access;
         let found = policy.authenticate(&self.shared.access_reader, self.view.headers)?;
         // The policy is the one that requires a credential: there is one, or it has refused.
-        let access = found.ok_or(unauthenticated(AuthReason::Missing))?;
-        let revoked = policy.check_revoked(access.claims().base()).await;
+        let access = found.user.ok_or(unauthenticated(AuthReason::Missing))?;
+        let revoked = policy.check_revoked(Some(&access)).await;
         if let Err(error) = &revoked {
             self.store_failed(error);
         }
-        revocation_verdict(&revoked, &access)?;
+        revocation_verdict(&revoked, Some(&access))?;
         Ok(access)
     }
 

@@ -5,11 +5,11 @@
 //! message is answered after the other.
 
 use axum::{
-    Extension,
     extract::{
         State,
         ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, close_code},
     },
+    http::StatusCode,
     response::Response,
 };
 
@@ -31,12 +31,12 @@ type Ended = futures_util::future::BoxFuture<'static, ()>;
 pub async fn socket(
     State(chat): State<Chat>,
     user: CurrentUser,
-    session: Option<Extension<SessionEnded>>,
+    session: Result<SessionEnded, StatusCode>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let ended: Ended = match session {
-        Some(Extension(session)) => Box::pin(session.into_future()),
-        None => Box::pin(std::future::pending()),
+        Ok(session) => Box::pin(session.into_future()),
+        Err(_) => Box::pin(std::future::pending()),
     };
     upgrade
         .max_message_size(MAX_REQUEST_BYTES)

@@ -30,7 +30,7 @@ fn request(method: &str, path: &str, user: Option<&str>, body: &str) -> Request<
         .body(Body::from(body.to_owned()))
         .unwrap();
     if let Some(user) = user {
-        let identity = Identity::new(user.into(), None, Source::Cookie);
+        let identity = Identity::new(user, None, Source::Cookie);
         request.extensions_mut().insert(identity);
     }
     request

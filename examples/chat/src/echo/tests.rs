@@ -26,7 +26,7 @@ async fn it_shows_what_the_layers_see_and_no_forged_header() {
         request
             .extensions_mut()
             .insert(PeerAddr::from(([192, 0, 2, 1], 5000)));
-        let identity = Identity::new("7".into(), None, Source::Bearer);
+        let identity = Identity::new("7", None, Source::Bearer);
         request.extensions_mut().insert(identity);
         let response = router(ClientPolicy::direct())
             .oneshot(request)

@@ -18,7 +18,7 @@ async fn served() -> (String, Drain, JoinHandle<()>) {
     let database = Database::open(None).unwrap();
     let clock = Arc::new(SystemClock);
     let chat = Chat::new(database, Responder::BuiltIn, clock, drain.clone());
-    let identity = Identity::new("7".into(), None, Source::Cookie);
+    let identity = Identity::new("7", None, Source::Cookie);
     let peer = get(async |Extension(peer): Extension<PeerAddr>| peer.0.ip().to_string());
     let app = Router::new()
         .merge(chat.router().layer(Extension(identity)))

@@ -67,7 +67,7 @@ pub(super) fn group() -> Group {
 
 fn ours(token: &str) -> Incoming {
     let cookies = format!("theme=dark; __Host-csrftoken={token}; lang=en");
-    let identity = Identity::new("42".into(), Some(SID.into()), Source::Cookie);
+    let identity = Identity::new("42", Some(SID), Source::Cookie);
     finish(
         browser(Method::POST)
             .header("cookie", cookies)

@@ -61,7 +61,7 @@ fn open(
     let inner = Response::builder().header("content-type", content_type);
     answer.send_response(inner.body(body).unwrap());
     let response = assert_ready!(response.poll()).unwrap();
-    let ended = seen.extensions().get::<SessionEnded>().unwrap().clone();
+    let ended = SessionEnded::of(seen.extensions()).unwrap();
     (response.into_body(), ended)
 }
 

@@ -79,7 +79,7 @@ fn a_user_is_counted_wherever_he_comes_from() {
     let setup = Setup::new(&layer(RateRule::by_subject(strict("user", 1))));
     let signed_in = |peer: &str, subject: &str| {
         let mut request = from(peer);
-        let identity = Identity::new(subject.into(), None, Source::Cookie);
+        let identity = Identity::new(subject, None, Source::Cookie);
         request.extensions_mut().insert(identity);
         request
     };
