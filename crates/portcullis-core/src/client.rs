@@ -281,15 +281,19 @@ impl ClientPolicy {
         }
     }
 
-    /// The client's address alone, as [`client`](Self::client) finds it.
-    ///
-    /// Where no proxy stands between, scheme and host are not looked at.
+    /// The client's address alone, as [`client`](Self::client) finds it; scheme and host are not
+    /// looked at.
     pub fn address(&self, request: &RequestView<'_>) -> Option<IpAddr> {
         let peer = self.peer(request.extensions);
-        if self.trusts_peer(peer, request.extensions) {
-            self.client(request).address
-        } else {
-            peer
+        if !self.trusts_peer(peer, request.extensions) {
+            return peer;
+        }
+        match &self.source {
+            ForwardedSource::XForwardedFor => {
+                let elements = forwarded::elements_from_right(request.headers, &X_FORWARDED_FOR);
+                self.walk(peer, elements, forwarded::node)
+            }
+            _ => self.client(request).address,
         }
     }
 

@@ -90,6 +90,11 @@ impl DerivedKey {
         }
         mac.finalize().into_bytes().into()
     }
+
+    /// A MAC over what its caller feeds it, and keeps apart.
+    pub(crate) fn begin(&self) -> Hmac<Sha256> {
+        self.0.clone()
+    }
 }
 
 impl fmt::Debug for DerivedKey {

@@ -47,6 +47,7 @@ mod few;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod gcra;
+mod key_hash;
 mod limit;
 mod limiter;
 pub mod log;

@@ -31,6 +31,7 @@ use crate::harness::{Harness, join};
 pub mod blacklist;
 pub mod counterexamples;
 pub mod family_store;
+pub mod rate_store;
 pub mod revocations;
 
 /// The policy of the suites: the defaults, with three families per user.
@@ -282,6 +283,36 @@ macro_rules! blacklist_conformance {
                 a_listed_id_stays_until_it_expires,
                 a_listing_concerns_its_user_alone,
                 a_second_listing_never_shortens_the_first,
+            ]
+        );
+    };
+}
+
+/// Tests a [`RateStore`](portcullis_core::rate::RateStore): a function that makes a fresh
+/// [`RateHarness`](crate::RateHarness), and one that runs a future to its end.
+#[macro_export]
+macro_rules! rate_store_conformance {
+    ($make:path, $run:path) => {
+        $crate::__conformance!(
+            rate_store,
+            $make,
+            $run,
+            [
+                a_changed_way_of_counting_starts_anew,
+                a_clock_set_back_forgets_nothing,
+                a_counter_is_no_limit,
+                a_decision_takes_no_limit_to_eight,
+                a_late_refund_gives_nothing,
+                a_refund_makes_room_for_its_own_charge,
+                a_refund_of_nothing_leaves_nothing,
+                a_refusal_charges_nobody,
+                a_shadow_counts_and_stops_nothing,
+                a_tightened_quota_holds_at_once,
+                a_wait_that_is_honoured_once_is_enough,
+                a_window_has_no_edge,
+                decisions_at_once_admit_exactly_the_quota,
+                failures_in_a_row_stop_at_the_cap,
+                random_decisions_equal_the_model,
             ]
         );
     };

@@ -7,9 +7,12 @@ pub mod conformance;
 pub mod harness;
 pub mod jar;
 pub mod model;
+pub mod rate_model;
+pub mod rates;
 pub mod redis;
 
 pub use clock::ManualClock;
 pub use harness::{Harness, MemoryHarness, block_on};
 pub use jar::CookieJar;
+pub use rates::{MemoryRates, RateHarness};
 pub use redis::{RedisCluster, RedisSentinels, RedisServer};

@@ -121,3 +121,13 @@ async fn memory() -> MemoryHarness {
 portcullis_testkit::family_store_conformance!(memory, block_on);
 portcullis_testkit::revocations_conformance!(memory, block_on);
 portcullis_testkit::blacklist_conformance!(memory, block_on);
+
+mod rates {
+    use portcullis_testkit::{MemoryRates, block_on};
+
+    async fn memory() -> MemoryRates {
+        MemoryRates::new()
+    }
+
+    portcullis_testkit::rate_store_conformance!(memory, block_on);
+}

@@ -151,10 +151,9 @@ impl RateLimitLayer {
     ///
     /// [`TooManyRules`] above [`MAX_CHARGES`](limit::MAX_CHARGES), as many as one decision takes.
     pub fn add_rule(self, rule: RateRule) -> Result<Self, TooManyRules> {
-        if self.shared.rules.len() == limit::MAX_CHARGES {
-            return Err(TooManyRules);
-        }
-        Ok(self.with(|shared| shared.rules.push(rule)))
+        let mut fits = true;
+        let layer = self.with(|shared| fits = shared.add_rule(rule));
+        if fits { Ok(layer) } else { Err(TooManyRules) }
     }
 
     /// Answers refusals with `respond` instead of [`Negotiate`](crate::respond::Negotiate).
@@ -188,7 +187,9 @@ impl RateLimitLayer {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Shared)) -> Self {
-        change(Arc::make_mut(&mut self.shared));
+        let shared = Arc::make_mut(&mut self.shared);
+        change(shared);
+        shared.prepare();
         self
     }
 }
@@ -227,11 +228,19 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let view = RequestView::of(&request);
+        match self.shared.decide(&view) {
+            Some(Ok(())) => return ResponseFuture::calling(self.inner.call(request), None),
+            Some(Err(response)) => {
+                self.inner = self.inner.clone(); // gives back the permit that was polled for
+                return ResponseFuture::refused(response);
+            }
+            None => {}
+        }
         let (check, matched) = match self.shared.reserve(&view) {
             Ok(decision) => decision,
             Err(missing) => {
                 let response = self.shared.refuse_missing(missing, &view);
-                self.inner = self.inner.clone(); // gives back the permit that was polled for
+                self.inner = self.inner.clone(); // as above
                 return ResponseFuture::refused(response);
             }
         };

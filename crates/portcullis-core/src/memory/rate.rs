@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    hash::BuildHasher,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -51,7 +50,6 @@ const FULL_RETRY: Duration = Duration::from_secs(1);
 pub struct MemoryRateStore {
     clock: Arc<dyn Clock>,
     shards: Box<[Mutex<Shard>]>,
-    seed: std::hash::RandomState,
     per_shard: usize,
     refused_full: AtomicU64,
 }
@@ -63,10 +61,10 @@ struct Shard {
     counters: Table,
 }
 
-/// The shards of one decision, and where the shard of each key is among them.
+/// The shards of one decision over several limits, and where that of each key is among them.
 struct Locked<'a> {
     guards: [Option<MutexGuard<'a, Shard>>; MAX_CHARGES],
-    places: Few<usize>,
+    places: [usize; MAX_CHARGES],
 }
 
 impl Locked<'_> {
@@ -85,7 +83,6 @@ impl MemoryRateStore {
         Self {
             clock,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            seed: std::hash::RandomState::new(),
             per_shard: Self::DEFAULT_CAPACITY.div_ceil(SHARDS),
             refused_full: AtomicU64::new(0),
         }
@@ -117,16 +114,14 @@ impl MemoryRateStore {
         self.refused_full.load(Ordering::Relaxed)
     }
 
-    fn shard_of(&self, key: &RateKey) -> usize {
-        usize::try_from(self.seed.hash_one(key) % SHARDS as u64).unwrap_or_default()
-    }
-
     /// Locks the shards of `takes`, each once and in ascending order, so that two decisions over
     /// the same shards cannot wait for each other.
     fn lock_all(&self, takes: &[Take]) -> Locked<'_> {
-        let wanted: Few<usize> = takes.iter().map(|take| self.shard_of(&take.key)).collect();
-        let mut order = [SHARDS; MAX_CHARGES];
-        order[..wanted.len()].copy_from_slice(&wanted);
+        let mut wanted = [SHARDS; MAX_CHARGES];
+        for (shard, take) in wanted.iter_mut().zip(takes) {
+            *shard = shard_of(&take.key);
+        }
+        let mut order = wanted;
         order.sort_unstable();
         let guards = std::array::from_fn(|index| {
             let fresh = index == 0 || order[index - 1] != order[index];
@@ -134,51 +129,64 @@ impl MemoryRateStore {
             shard.map(lock)
         });
         let place = |shard| order.iter().position(|&locked| locked == shard);
-        let places = wanted.iter().filter_map(|&shard| place(shard)).collect();
+        let places = wanted.map(|shard| place(shard).unwrap_or_default());
         Locked { guards, places }
     }
 
     fn decide(&self, takes: &[Take]) -> Taken {
+        if let [take] = takes {
+            let (state, now) = self.decide_one(take);
+            return Taken {
+                admitted: !state.refused || take.shadow,
+                now,
+                states: Few::from(state),
+            };
+        }
         let mut locked = self.lock_all(takes);
         // Read under the locks: an instant read before could lie behind one already charged at.
         let now = self.clock.now();
-        let look = |(index, take)| self.look(locked.limits(index), take, now);
-        let states: Few<LimitState> = takes.iter().enumerate().map(look).collect();
-        let passes = |(state, take): (&LimitState, &Take)| !state.refused || take.shadow;
-        if !states.iter().zip(takes).all(passes) {
-            return Taken {
-                admitted: false,
-                now,
-                states,
-            };
-        }
-        let charge = |(index, take): (usize, &Take)| match states[index] {
-            state if state.refused => state,
-            _ => locked.limits(index).admit(take, now),
+        let look = |(index, take)| {
+            let state = locked.limits(index).look(take, self.per_shard, now);
+            state.unwrap_or_else(|| self.refuse_new())
         };
+        let mut states: Few<LimitState> = takes.iter().enumerate().map(look).collect();
+        let passes = |(state, take): (&LimitState, &Take)| !state.refused || take.shadow;
+        let admitted = states.iter().zip(takes).all(passes);
+        if admitted {
+            let charged = states.as_mut_slice().iter_mut().zip(takes).enumerate();
+            for (index, (state, take)) in charged.filter(|(_, (state, _))| !state.refused) {
+                *state = locked.limits(index).admit(take, now);
+            }
+        }
         Taken {
-            admitted: true,
+            admitted,
             now,
-            states: takes.iter().enumerate().map(charge).collect(),
+            states,
         }
     }
 
-    /// Where `take` stands, uncharged. A new key needs room; one decision can overshoot the
-    /// capacity by the keys that it brings itself.
-    fn look(&self, limits: &mut Table, take: &Take, now: Timestamp) -> LimitState {
-        if !limits.contains(&take.key) && !limits.make_room(self.per_shard, now) {
-            self.refused_full.fetch_add(1, Ordering::Relaxed);
-            return LimitState {
-                refused: true,
-                retry_after: FULL_RETRY,
-                ..LimitState::default()
-            };
+    /// The same for one limit, which is what most requests are charged to: one lock, one look-up.
+    fn decide_one(&self, take: &Take) -> (LimitState, Timestamp) {
+        let mut shard = self.shard(&take.key);
+        let now = self.clock.now();
+        let state = shard.limits.take(take, self.per_shard, now);
+        drop(shard);
+        (state.unwrap_or_else(|| self.refuse_new()), now)
+    }
+
+    /// The state of a new key without room. One decision can overshoot the capacity by the keys
+    /// that it brings itself.
+    fn refuse_new(&self) -> LimitState {
+        self.refused_full.fetch_add(1, Ordering::Relaxed);
+        LimitState {
+            refused: true,
+            retry_after: FULL_RETRY,
+            ..LimitState::default()
         }
-        limits.check(take, now)
     }
 
     fn shard(&self, key: &RateKey) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[self.shard_of(key)])
+        lock(&self.shards[shard_of(key)])
     }
 }
 
@@ -212,10 +220,16 @@ impl RateStore for MemoryRateStore {
     ) -> Answer<Result<Counted, StoreError>> {
         let mut shard = self.shard(key);
         let (counters, now) = (&mut shard.counters, self.clock.now());
-        if !counters.contains(key) && !counters.make_room(self.per_shard, now) {
-            return Answer::now(Err(StoreError::plain("no room for a failure counter")));
-        }
-        Answer::now(Ok(counters.increment(key, cap, now, ttl)))
+        let counted = counters.increment(key, cap, now, ttl, self.per_shard);
+        Answer::now(counted.ok_or_else(|| StoreError::plain("no room for a failure counter")))
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn take_one(&self, take: &Take) -> Option<LimitState> {
+        Some(self.decide_one(take).0)
     }
 
     fn clear(&self, keys: &[RateKey]) -> Answer<Result<(), StoreError>> {
@@ -235,6 +249,11 @@ impl fmt::Debug for MemoryRateStore {
             .field("entries", &self.entries())
             .finish_non_exhaustive()
     }
+}
+
+/// Neither the lowest nor the highest bits, by which a table finds its entries.
+fn shard_of(key: &RateKey) -> usize {
+    usize::try_from((key.folded() >> 40) % SHARDS as u64).unwrap_or_default()
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {

@@ -20,7 +20,12 @@ use std::net::IpAddr;
 /// assert_ne!(AddressKey::of(ip("::ffff:203.0.113.9")), AddressKey::of(ip("::ffff:203.0.113.8")));
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct AddressKey([u8; 18]);
+pub struct AddressKey {
+    /// The bits of the network, the first of them highest.
+    network: u64,
+    /// The prefix length; 32 is IPv4's and no other.
+    prefix: u8,
+}
 
 impl AddressKey {
     /// IPv4 /32, IPv6 /64.
@@ -35,25 +40,33 @@ impl AddressKey {
     }
 
     fn network(address: IpAddr, v6_prefix: u8) -> Self {
-        let mut key = [0; 18];
         match address.to_canonical() {
-            IpAddr::V4(v4) => {
-                key[0] = 4;
-                key[1] = 32;
-                key[2..6].copy_from_slice(&v4.octets());
-            }
+            IpAddr::V4(v4) => Self {
+                network: u64::from(v4.to_bits()) << 32,
+                prefix: 32,
+            },
             IpAddr::V6(v6) => {
-                key[0] = 6;
-                key[1] = v6_prefix;
-                let network = v6.to_bits() & !(u128::MAX >> v6_prefix);
-                key[2..].copy_from_slice(&network.to_be_bytes());
+                let [a, b, c, d, ..] = v6.segments();
+                let network = [a, b, c, d]
+                    .into_iter()
+                    .fold(0, |bits, segment| bits << 16 | u64::from(segment));
+                Self {
+                    network: network >> (64 - v6_prefix) << (64 - v6_prefix),
+                    prefix: v6_prefix,
+                }
             }
         }
-        Self(key)
     }
 
-    /// The bytes for a [`Charge`](super::Charge).
-    pub const fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// The bytes, for a [`Charge`](super::Charge) to several things together;
+    /// [`Charge::by_address`](super::Charge::by_address) is for an address alone.
+    pub const fn to_bytes(self) -> [u8; 9] {
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = self.network.to_be_bytes();
+        [self.prefix, b0, b1, b2, b3, b4, b5, b6, b7]
+    }
+
+    /// The network, and what it is: together all of the key.
+    pub(super) const fn words(self) -> [u64; 2] {
+        [self.network, self.prefix as u64]
     }
 }

@@ -1,8 +1,9 @@
 //! The generic cell rate algorithm: one theoretical arrival time per key, in whole microseconds.
 //!
-//! A key that is empty equals one that is absent. The stored time never lies further ahead than
-//! the burst: it is clamped on every read, so a clock that was set back, or a quota that was
-//! tightened, locks nobody out for longer than a full refill.
+//! A key that is empty equals one that is absent. While clock and quota stay, the stored time never
+//! lies further ahead than a full refill. It is clamped to that on every read, so that after a clock
+//! was set back, or a quota tightened, no longer wait is ever named; a refusal writes nothing, so
+//! what was charged before is forgotten only when the clock has caught up with it.
 
 use std::time::Duration;
 
@@ -56,6 +57,21 @@ pub fn admit(quota: Quota, stored: Option<Timestamp>, cost: u32, now: Timestamp)
     let next = clamp(quota, stored, now).saturating_add(charge(quota, cost));
     debug_assert!(next <= limit, "charged without a check");
     state(quota, next.min(limit), now)
+}
+
+/// Decides a charge of `cost` at `now`, and makes it when it fits: [`check`] and [`admit`] at once.
+pub(crate) fn take(
+    quota: Quota,
+    stored: Option<Timestamp>,
+    cost: u32,
+    now: Timestamp,
+) -> LimitState {
+    let (full, charge) = (quota.tolerance(), charge(quota, cost));
+    let arrival = clamp(quota, stored, now);
+    if charge > full - (arrival - now.as_micros()) {
+        return check(quota, stored, cost, now);
+    }
+    state(quota, arrival + charge, now)
 }
 
 /// The arrival time after a refund, `None` when the key is empty again.

@@ -2,7 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use super::quota::{Quota, QuotaError};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    address::AddressKey,
+    key_hash::{LimitId, Subject},
+    quota::{Quota, QuotaError, QuotaKind},
+};
 
 /// A quota with a name: what an operator configures and sees in events.
 ///
@@ -23,6 +29,7 @@ use super::quota::{Quota, QuotaError};
 #[must_use]
 pub struct Limit {
     name: Arc<str>,
+    id: LimitId,
     quota: Quota,
     exposed: bool,
     shadow: bool,
@@ -39,8 +46,13 @@ impl Limit {
         if !printable || !(1..=64).contains(&name.len()) {
             return Err(QuotaError::name(name));
         }
+        let kind = match quota.kind() {
+            QuotaKind::Gcra => b'g',
+            QuotaKind::Log => b'w',
+        };
         Ok(Self {
             name: name.into(),
+            id: id_of(kind, name),
             quota,
             exposed: false,
             shadow: false,
@@ -86,6 +98,23 @@ impl Limit {
     pub const fn is_shadow(&self) -> bool {
         self.shadow
     }
+
+    /// What stands for the name and the way of counting in every key.
+    pub(super) const fn id(&self) -> &LimitId {
+        &self.id
+    }
+}
+
+/// The first 128 bits of a hash over the way of counting and the name, neither of which a peer
+/// chooses.
+pub(super) fn id_of(kind: u8, name: &str) -> LimitId {
+    let hash = Sha256::new()
+        .chain_update([kind])
+        .chain_update(name)
+        .finalize();
+    let mut id = LimitId::default();
+    id.copy_from_slice(&hash[..16]);
+    id
 }
 
 /// One use of a limit: who is charged, and how much.
@@ -93,7 +122,7 @@ impl Limit {
 #[must_use]
 pub struct Charge<'a> {
     pub(super) limit: &'a Limit,
-    pub(super) key: &'a [&'a [u8]],
+    pub(super) subject: Subject<'a>,
     pub(super) cost: u32,
 }
 
@@ -105,7 +134,25 @@ impl<'a> Charge<'a> {
     pub const fn new(limit: &'a Limit, key: &'a [&'a [u8]]) -> Self {
         Self {
             limit,
-            key,
+            subject: Subject::Parts(key),
+            cost: 1,
+        }
+    }
+
+    /// Charges 1 to a client's address. It shares no state with [`new`](Self::new) on any key.
+    ///
+    /// ```
+    /// use portcullis_core::rate::{AddressKey, Charge, Limit, Quota};
+    ///
+    /// let limit = Limit::new("login-ip", Quota::per_minute(10)?)?;
+    /// let charge = Charge::by_address(&limit, AddressKey::of([192, 0, 2, 7].into()));
+    /// assert_eq!(charge.limit().name(), "login-ip");
+    /// # Ok::<_, portcullis_core::rate::QuotaError>(())
+    /// ```
+    pub const fn by_address(limit: &'a Limit, key: AddressKey) -> Self {
+        Self {
+            limit,
+            subject: Subject::Address(key),
             cost: 1,
         }
     }

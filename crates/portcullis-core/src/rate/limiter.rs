@@ -4,12 +4,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     breaker::Breaker,
-    few::{Few, MAX_CHARGES},
-    limit::Charge,
+    few::Few,
+    key_hash::{KeyHash, LimitId, Subject},
+    limit::{Charge, id_of},
     memo::DenyMemo,
     outcome::{MadeBy, Outcome, Reservation},
-    quota::{QuotaError, QuotaKind},
-    store::{Counted, RateKey, RateStore, Take},
+    quota::QuotaError,
+    store::{Counted, LimitState, RateKey, RateStore, Take},
 };
 use crate::{
     answer::Answer,
@@ -34,7 +35,9 @@ mod tests;
 #[must_use]
 pub struct Limiter {
     store: Arc<dyn RateStore>,
-    key: DerivedKey,
+    is_local: bool,
+    hash: KeyHash,
+    failures: LimitId,
     clock: Arc<dyn Clock>,
     audit: Arc<dyn AuditSink>,
     settings: Settings,
@@ -97,11 +100,16 @@ impl Limiter {
 
     /// A limiter over `store`, whose keys are hashed under `key`
     /// ([`Purpose::Limiter`](crate::keys::Purpose::Limiter)).
+    ///
+    /// In a store that stays in this process ([`RateStore::is_local`]) a hash that is keyed at
+    /// random stands in for the HMAC, which costs more than all the rest of a decision.
     pub fn new(store: Arc<dyn RateStore>, key: DerivedKey) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Self {
+            is_local: store.is_local(),
+            hash: KeyHash::new(key, store.is_local()),
+            failures: id_of(b'n', "failures"),
             store,
-            key,
             shared: Arc::new(Shared::new(clock.clone())),
             clock,
             audit: Arc::new(NoAudit),
@@ -177,7 +185,8 @@ impl Limiter {
 
     /// Charges all of `charges`, or none when one refuses.
     ///
-    /// Without a charge everything is admitted. At most [`MAX_CHARGES`] in one decision, and no
+    /// Without a charge everything is admitted. At most
+    /// [`MAX_CHARGES`](super::MAX_CHARGES) in one decision, and no
     /// limit twice for one key: both are errors, as they cannot be decided.
     pub fn reserve(&self, charges: &[Charge<'_>]) -> Answer<Result<Outcome, StoreError>> {
         let takes = match self.takes(charges) {
@@ -187,7 +196,17 @@ impl Limiter {
         if takes.is_empty() {
             return Answer::now(Ok(Outcome::uncharged()));
         }
-        self.decide(&takes)
+        self.decide(takes)
+    }
+
+    /// Charges `charge` for good, in a store that is in this process: where the limit stands then.
+    ///
+    /// Half the work of [`reserve`](Self::reserve), which takes over (`None`) for any other store.
+    pub fn charge(&self, charge: &Charge<'_>) -> Option<LimitState> {
+        if !self.is_local {
+            return None;
+        }
+        self.store.take_one(&self.take_of(charge))
     }
 
     /// Gives back what is still undrained of `reservation`; best effort.
@@ -224,7 +243,7 @@ impl Limiter {
     /// The counter has no fallback: whoever cannot read it does not know that the cap is not
     /// reached, and refuses.
     pub fn failures(&self, key: &[&[u8]]) -> Answer<Result<u32, StoreError>> {
-        let key = self.hash(b"failures", b"n", key);
+        let key = self.hash.key(&self.failures, Subject::Parts(key));
         self.ask(|store| store.failures(&key))
     }
 
@@ -233,7 +252,7 @@ impl Limiter {
     /// Nothing refills this counter. To bound parallel attempts, count before the attempt and
     /// [`clear_failures`](Self::clear_failures) when it succeeds.
     pub fn record_failure(&self, key: &[&[u8]]) -> Answer<Result<Counted, StoreError>> {
-        let key = self.hash(b"failures", b"n", key);
+        let key = self.hash.key(&self.failures, Subject::Parts(key));
         let Settings {
             failure_cap: cap,
             failure_ttl: ttl,
@@ -244,7 +263,7 @@ impl Limiter {
 
     /// Sets the counter of `key` back to zero.
     pub fn clear_failures(&self, key: &[&[u8]]) -> Answer<Result<(), StoreError>> {
-        self.clear_keys(&[self.hash(b"failures", b"n", key)])
+        self.clear_keys(&[self.hash.key(&self.failures, Subject::Parts(key))])
     }
 
     fn clear_keys(&self, keys: &[RateKey]) -> Answer<Result<(), StoreError>> {
@@ -257,19 +276,12 @@ impl Limiter {
     }
 
     fn takes(&self, charges: &[Charge<'_>]) -> Result<Few<Take>, StoreError> {
+        if let [charge] = charges {
+            return Ok(Few::from(self.take_of(charge)));
+        }
         let mut takes = Few::<Take>::default();
         for charge in charges {
-            let quota = charge.limit.quota();
-            let kind: &[u8] = match quota.kind() {
-                QuotaKind::Gcra => b"g",
-                QuotaKind::Log => b"w",
-            };
-            let take = Take {
-                key: self.hash(charge.limit.name().as_bytes(), kind, charge.key),
-                quota,
-                cost: charge.cost,
-                shadow: charge.limit.is_shadow(),
-            };
+            let take = self.take_of(charge);
             if takes.iter().any(|earlier| earlier.key == take.key) {
                 return Err(StoreError::plain("a limit was charged twice for one key"));
             }
@@ -280,20 +292,14 @@ impl Limiter {
         Ok(takes)
     }
 
-    /// The first 128 bits of the MAC over the limit's name, its way of counting and the key.
-    fn hash(&self, name: &[u8], kind: &[u8], key: &[&[u8]]) -> RateKey {
-        let mut parts: [&[u8]; MAX_CHARGES] = [b""; MAX_CHARGES];
-        let mac = if let Some(used) = parts.get_mut(..key.len() + 2) {
-            used[0] = name;
-            used[1] = kind;
-            used[2..].copy_from_slice(key);
-            self.key.mac(used)
-        } else {
-            self.key.mac(&[&[name, kind][..], key].concat())
-        };
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&mac[..16]);
-        RateKey::from_hash(hash)
+    fn take_of(&self, charge: &Charge<'_>) -> Take {
+        let limit = charge.limit;
+        Take {
+            key: self.hash.key(limit.id(), charge.subject),
+            quota: limit.quota(),
+            cost: charge.cost,
+            shadow: limit.is_shadow(),
+        }
     }
 }
 

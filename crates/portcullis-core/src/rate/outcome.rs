@@ -45,16 +45,16 @@ pub(super) enum MadeBy {
 }
 
 impl Outcome {
-    pub(super) fn new(takes: &Few<Take>, verdict: &Taken, made_by: MadeBy) -> Self {
+    pub(super) fn new(takes: Few<Take>, verdict: Taken, made_by: MadeBy) -> Self {
         if verdict.admitted {
             return Self::Admitted(Reservation {
-                takes: *takes,
+                takes,
                 states: verdict.states,
                 made_by,
             });
         }
         Self::Refused {
-            retry_after: verdict.retry_after(takes),
+            retry_after: verdict.retry_after(&takes),
             states: match made_by {
                 MadeBy::Fallback => Few::default(),
                 MadeBy::Store => verdict.states,

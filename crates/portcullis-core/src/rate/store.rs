@@ -1,6 +1,11 @@
 //! The port to whatever keeps the state of the limits.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    slice,
+    time::Duration,
+};
 
 use super::{
     few::Few,
@@ -9,7 +14,7 @@ use super::{
 use crate::{answer::Answer, clock::Timestamp, store::StoreError};
 
 /// A 128-bit keyed hash that names one counted thing under one limit. Holds nothing personal.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RateKey([u8; 16]);
 
 impl RateKey {
@@ -21,6 +26,24 @@ impl RateKey {
     /// The hash.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// All of it in 64 bits: where a table in this process puts it.
+    #[allow(clippy::cast_possible_truncation)] // both halves are wanted
+    pub(crate) fn folded(&self) -> u64 {
+        let whole = u128::from_le_bytes(self.0);
+        let (low, high) = (whole as u64, (whole >> 64) as u64);
+        // Keys that somebody numbered spread too: digits of the golden ratio and of pi.
+        let product =
+            u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0x243f_6a88_85a3_08d3);
+        product as u64 ^ (product >> 64) as u64
+    }
+}
+
+/// A hash already, so hashing it again takes a word.
+impl Hash for RateKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.folded());
     }
 }
 
@@ -70,7 +93,7 @@ impl LimitState {
 }
 
 /// The verdict over all limits of a decision.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Taken {
     /// Whether every limit admitted (shadow limits aside), and so every one was charged.
     pub admitted: bool,
@@ -142,6 +165,22 @@ pub trait RateStore: fmt::Debug + Send + Sync {
         cap: u32,
         ttl: Duration,
     ) -> Answer<Result<Counted, StoreError>>;
+
+    /// Whether no key ever leaves this process: then a hash that only this process can compute
+    /// will do for keys, and the limiter takes a faster one. No, unless a store says so.
+    ///
+    /// Such a store answers everything at once, so nothing is gained by a deadline, a breaker or
+    /// the memory of refusals.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Decides as [`take`](Self::take) over one limit, when the store is
+    /// [local](Self::is_local).
+    fn take_one(&self, take: &Take) -> Option<LimitState> {
+        let answer = self.take(slice::from_ref(take)).into_now().ok()?;
+        answer.ok()?.states.first().copied()
+    }
 
     /// Forgets the state of `keys`, limits and counters alike.
     fn clear(&self, keys: &[RateKey]) -> Answer<Result<(), StoreError>>;

@@ -43,6 +43,20 @@ fn every_refusal_is_uncacheable_and_carries_its_rejection() {
 }
 
 #[test]
+fn the_body_kept_ready_is_the_one_that_would_be_made() {
+    for secs in [1, 9, 10, 86_400] {
+        let rejection = Rejection::RateLimited {
+            retry_after_secs: secs,
+        };
+        let response = refuse(rejection, "x", "y");
+        let (detail, code) = (rejection.detail(), rejection.code());
+        let made = format!(r#"{{"detail": "{detail}", "code": "{code}"}}"#);
+        assert_eq!(response.body().as_ref(), made.as_bytes());
+        assert_eq!(response.headers()["retry-after"], secs.to_string().as_str());
+    }
+}
+
+#[test]
 fn every_authentication_failure_has_the_same_body() {
     let bodies: std::collections::HashSet<_> = every_rejection()
         .into_iter()

@@ -106,6 +106,10 @@ where
                         },
                     }
                 }
+                StateProj::Calling { inner, after: None } => {
+                    let response = ready!(inner.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(Guarded::inner)));
+                }
                 StateProj::Calling { inner, after } => {
                     let mut response = ready!(inner.poll(cx))?;
                     match after.take().and_then(|after| after.finish(&mut response)) {

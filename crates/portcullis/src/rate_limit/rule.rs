@@ -6,7 +6,7 @@ use http::{HeaderName, Method};
 use portcullis_core::{
     identity::Identity,
     path::{PathPattern, PathPatternError},
-    rate::{AddressKey, Limit},
+    rate::{AddressKey, Charge, Limit},
     respond::RequestView,
 };
 
@@ -69,11 +69,19 @@ pub(super) enum Key<'a> {
 }
 
 impl Key<'_> {
-    /// The kind and the name, so that no user id reads as an address.
+    /// The kind and the name, so that no user id reads as a header.
     pub(super) fn parts(&self) -> [&[u8]; 2] {
         match self {
-            Self::Address(key) => [b"address", key.as_bytes()],
+            Self::Address(_) => [b"", b""],
             Self::Named(kind, name) => [kind, name],
+        }
+    }
+
+    /// A charge of `limit` to this key, whose [`parts`](Self::parts) are at hand.
+    pub(super) fn charge<'a>(&self, limit: &'a Limit, parts: &'a [&'a [u8]; 2]) -> Charge<'a> {
+        match self {
+            Self::Address(key) => Charge::by_address(limit, *key),
+            Self::Named(..) => Charge::new(limit, parts),
         }
     }
 }
@@ -186,13 +194,25 @@ impl RateRule {
         self.failures_only
     }
 
+    pub(super) fn has_shadow(&self) -> bool {
+        self.places.iter().any(|place| place.limit.is_shadow())
+    }
+
     /// The limit of the place with this index.
     pub(super) fn limit(&self, place: usize) -> &Limit {
         &self.places[place].limit
     }
 
+    /// Whether the path decides anything.
+    pub(super) fn looks_at_paths(&self) -> bool {
+        self.places.iter().any(|place| !place.paths.is_empty())
+    }
+
     /// The index of the first place that `method` and `path` match.
     pub(super) fn place(&self, method: &Method, path: &str) -> Option<usize> {
+        if self.places.first().is_some_and(Place::is_everywhere) {
+            return Some(0);
+        }
         self.places
             .iter()
             .position(|place| place.matches(method, path))

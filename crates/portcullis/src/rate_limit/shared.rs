@@ -1,11 +1,14 @@
 //! What the services of one layer share: rules to charges, outcome to response.
 
 use std::{
+    borrow::Cow,
     fmt,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,7 +18,7 @@ use portcullis_core::{
     audit::{AuditEvent, AuditKind, AuditSink},
     client::ClientPolicy,
     clock::Clock,
-    rate::{Charge, Few, LimitState, Limiter, MAX_CHARGES, Outcome, Reservation},
+    rate::{LimitState, Limiter, MAX_CHARGES, Outcome, Reservation},
     respond::{RequestView, SharedRespond},
     store::StoreError,
 };
@@ -59,7 +62,26 @@ type Classify = dyn Fn(StatusCode, &HeaderMap) -> Attempt + Send + Sync;
 pub(super) type Check = Answer<Result<Outcome, StoreError>>;
 
 /// The rules that a request was charged under, and the place of each.
-pub(super) type Matched = Few<(u8, u8)>;
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Matched {
+    places: [(u8, u8); MAX_CHARGES],
+    len: usize,
+}
+
+impl Matched {
+    fn push(&mut self, rule: usize, place: usize) {
+        debug_assert!(self.len < MAX_CHARGES, "no more rules than charges");
+        let small = |index| u8::try_from(index).unwrap_or(u8::MAX);
+        if let Some(free) = self.places.get_mut(self.len) {
+            *free = (small(rule), small(place));
+            self.len += 1;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
+        self.places[..self.len].iter().copied()
+    }
+}
 
 #[derive(Clone)]
 pub(super) struct Audit {
@@ -71,7 +93,10 @@ pub(super) struct Audit {
 pub(super) struct Shared {
     limiter: Limiter,
     client: ClientPolicy,
-    pub(super) rules: Vec<RateRule>,
+    rules: Vec<RateRule>,
+    looks_at_paths: bool,
+    /// Whether nothing is left to do for a request that was admitted.
+    ends_at_once: bool,
     pub(super) respond: SharedRespond,
     pub(super) classify: Arc<Classify>,
     pub(super) sends_fields: bool,
@@ -101,6 +126,8 @@ impl Shared {
             limiter,
             client,
             rules: Vec::new(),
+            looks_at_paths: false,
+            ends_at_once: false,
             respond: SharedRespond::default(),
             classify: Arc::new(by_status),
             sends_fields: false,
@@ -109,43 +136,120 @@ impl Shared {
         }
     }
 
-    /// Asks the limiter for every limit that applies to `request`. Allocates nothing for a memory
-    /// store and a path without odd bytes.
+    /// Applies `rule` too; false when that is one too many.
+    pub(super) fn add_rule(&mut self, rule: RateRule) -> bool {
+        let fits = self.rules.len() < MAX_CHARGES;
+        if fits {
+            self.rules.push(rule);
+        }
+        fits
+    }
+
+    /// Works out what need not be done for each request. To be called after every change.
+    pub(super) fn prepare(&mut self) {
+        let any = |is: fn(&RateRule) -> bool| self.rules.iter().any(is);
+        self.looks_at_paths = any(RateRule::looks_at_paths);
+        self.ends_at_once = !self.sends_fields
+            && !any(RateRule::counts_failures_only)
+            && !any(RateRule::has_shadow);
+    }
+
+    /// Decides for good over the one rule there is, where nothing is left to do afterwards and the
+    /// store is in this process; anything else is for [`reserve`](Self::reserve).
+    pub(super) fn decide(&self, request: &RequestView<'_>) -> Option<Result<(), Response<Bytes>>> {
+        let [rule] = &self.rules[..] else {
+            return None;
+        };
+        if !self.ends_at_once || self.looks_at_paths {
+            return None;
+        }
+        let address = self.client.address(request);
+        let (place, key) = Self::charged(rule, request, "", address).ok()??;
+        let parts = key.parts();
+        let state = self
+            .limiter
+            .charge(&key.charge(rule.limit(place), &parts))?;
+        if !state.refused {
+            return Some(Ok(()));
+        }
+        let mut matched = Matched::default();
+        matched.push(0, place);
+        Some(Err(self.refuse(
+            &matched,
+            state.retry_after,
+            &[state],
+            request,
+        )))
+    }
+
+    /// Asks the limiter for every limit that applies to `request`. Under one rule, over a memory
+    /// store and with a path without odd bytes, it allocates nothing.
     pub(super) fn reserve(
         &self,
         request: &RequestView<'_>,
     ) -> Result<(Check, Matched), MissingPeerAddr> {
-        let path = lenient(request.uri.path());
+        let path = if self.looks_at_paths {
+            lenient(request.uri.path())
+        } else {
+            Cow::Borrowed("")
+        };
         let address = self.client.address(request);
         let mut matched = Matched::default();
-        let mut keys: [Option<Key<'_>>; MAX_CHARGES] = [const { None }; MAX_CHARGES];
-        for (index, rule) in (0_u8..).zip(&self.rules) {
-            let Some(place) = rule.place(request.method, &path) else {
-                continue;
-            };
-            if let Some(key) = rule.key(request, address)? {
-                keys[matched.len()] = Some(key);
-                let place = u8::try_from(place).unwrap_or(u8::MAX);
-                let pushed = matched.push((index, place));
-                debug_assert!(pushed.is_ok(), "there are no more rules than charges");
+        let check = match &self.rules[..] {
+            [] => self.limiter.reserve(&[]),
+            [rule] => match Self::charged(rule, request, &path, address)? {
+                Some((place, key)) => {
+                    matched.push(0, place);
+                    let parts = key.parts();
+                    self.limiter
+                        .reserve(&[key.charge(rule.limit(place), &parts)])
+                }
+                None => self.limiter.reserve(&[]),
+            },
+            rules => {
+                let mut keys = [const { None }; MAX_CHARGES];
+                for (index, rule) in rules.iter().enumerate() {
+                    if let Some((place, key)) = Self::charged(rule, request, &path, address)? {
+                        keys[matched.len] = Some(key);
+                        matched.push(index, place);
+                    }
+                }
+                self.reserve_several(&matched, &keys)
             }
-        }
+        };
+        Ok((check, matched))
+    }
+
+    /// The place and the key by which `rule` charges `request`; `None` leaves it out.
+    fn charged<'a>(
+        rule: &RateRule,
+        request: &RequestView<'a>,
+        path: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<(usize, Key<'a>)>, MissingPeerAddr> {
+        let Some(place) = rule.place(request.method, path) else {
+            return Ok(None);
+        };
+        Ok(rule.key(request, address)?.map(|key| (place, key)))
+    }
+
+    fn reserve_several(&self, matched: &Matched, keys: &[Option<Key<'_>>; MAX_CHARGES]) -> Check {
         let parts = keys.each_ref().map(|key| key.as_ref().map(Key::parts));
-        let mut charges = matched.iter().zip(&parts).filter_map(|(place, parts)| {
-            let parts = parts.as_ref()?;
-            Some(Charge::new(self.limit(*place), parts))
-        });
+        let mut charges =
+            matched
+                .iter()
+                .zip(keys.iter().zip(&parts))
+                .filter_map(|(place, (key, parts))| {
+                    Some(key.as_ref()?.charge(self.limit(place), parts.as_ref()?))
+                });
         let Some(first) = charges.next() else {
-            return Ok((self.limiter.reserve(&[]), matched));
+            return self.limiter.reserve(&[]);
         };
-        let filled: [Charge<'_>; MAX_CHARGES] = {
-            let mut filled = [first; MAX_CHARGES];
-            for (slot, charge) in filled[1..].iter_mut().zip(charges) {
-                *slot = charge;
-            }
-            filled
-        };
-        Ok((self.limiter.reserve(&filled[..matched.len()]), matched))
+        let mut filled = [first; MAX_CHARGES];
+        for (slot, charge) in filled[1..].iter_mut().zip(charges) {
+            *slot = charge;
+        }
+        self.limiter.reserve(&filled[..matched.len])
     }
 
     fn limit(&self, (rule, place): (u8, u8)) -> &portcullis_core::rate::Limit {
@@ -160,6 +264,7 @@ impl Shared {
         request: &RequestView<'_>,
     ) -> Settled {
         match outcome {
+            Ok(Outcome::Admitted(_)) if self.ends_at_once => Settled::Call(None),
             Ok(Outcome::Admitted(reservation)) => {
                 self.report_shadows(matched, reservation.states(), request);
                 Settled::Call(self.after(matched, reservation))
@@ -167,22 +272,30 @@ impl Shared {
             Ok(Outcome::Refused {
                 retry_after,
                 states,
-            }) => {
-                let rejection = Rejection::RateLimited {
-                    retry_after_secs: whole_secs(retry_after),
-                };
-                let mut response = self.respond.refuse(rejection, request);
-                if let Some(fields) = self.fields(matched, &states) {
-                    fields.append(response.headers_mut());
-                }
-                self.report(request, || self.refusers(matched, &states));
-                Settled::Refuse(response)
-            }
+            }) => Settled::Refuse(self.refuse(matched, retry_after, &states, request)),
             Err(error) => {
                 self.report(request, || error.to_string());
                 Settled::Refuse(self.refuse_unavailable(request))
             }
         }
+    }
+
+    fn refuse(
+        &self,
+        matched: &Matched,
+        retry_after: Duration,
+        states: &[LimitState],
+        request: &RequestView<'_>,
+    ) -> Response<Bytes> {
+        let rejection = Rejection::RateLimited {
+            retry_after_secs: whole_secs(retry_after),
+        };
+        let mut response = self.respond.refuse(rejection, request);
+        if let Some(fields) = self.fields(matched, states) {
+            fields.append(response.headers_mut());
+        }
+        self.report(request, || self.refusers(matched, states));
+        response
     }
 
     /// The refusal of a request whose peer the server did not name.
@@ -210,10 +323,10 @@ impl Shared {
 
     fn after(self: &Arc<Self>, matched: &Matched, reservation: Reservation) -> Option<Box<After>> {
         let fails_only = |index: usize| {
-            let place: Option<&(u8, u8)> = matched.get(index);
-            place.is_some_and(|&(rule, _)| self.rules[usize::from(rule)].counts_failures_only())
+            let place = matched.iter().nth(index);
+            place.is_some_and(|(rule, _)| self.rules[usize::from(rule)].counts_failures_only())
         };
-        let refunds = (0..matched.len()).any(fails_only);
+        let refunds = (0..matched.len).any(fails_only);
         if !refunds && !self.sends_fields {
             return None;
         }
@@ -231,7 +344,7 @@ impl Shared {
     }
 
     fn fields(&self, matched: &Matched, states: &[LimitState]) -> Option<Fields> {
-        let limits = matched.iter().map(|&place| self.limit(place));
+        let limits = matched.iter().map(|place| self.limit(place));
         self.sends_fields
             .then(|| Fields::render(limits.zip(states)))?
     }
@@ -241,7 +354,7 @@ impl Shared {
             .iter()
             .zip(states)
             .filter(|(_, state)| state.refused);
-        let names = refusing.map(|(&place, _)| self.limit(place).name());
+        let names = refusing.map(|(place, _)| self.limit(place).name());
         let names: Vec<&str> = names.collect();
         if names.is_empty() {
             "rate limit, as refused before".into()

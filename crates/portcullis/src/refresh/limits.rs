@@ -153,15 +153,14 @@ impl Limits {
     /// so that others cannot lock it out.
     pub(super) async fn login(&self, keys: &LoginKeys<'_>) -> Result<Reservation, Blocked> {
         let address = AddressKey::of(keys.address);
-        let account = keys.account.as_bytes();
-        let by_address: [&[u8]; 1] = [address.as_bytes()];
-        let by_pair: [&[u8]; 2] = [account, address.as_bytes()];
+        let (account, address_bytes) = (keys.account.as_bytes(), address.to_bytes());
+        let by_pair: [&[u8]; 2] = [account, &address_bytes];
         let (third, by_account): (_, &[&[u8]]) = match keys.device {
             Some(device) => (&self.config.login_device, &[account, device.as_bytes()]),
             None => (&self.config.login_account, &[account]),
         };
         self.take(&[
-            Charge::new(&self.config.login_address, &by_address),
+            Charge::by_address(&self.config.login_address, address),
             Charge::new(&self.config.login_pair, &by_pair),
             Charge::new(third, by_account),
         ])
@@ -193,8 +192,7 @@ impl Limits {
     /// Charges a look at a token to its address, from the quota of refreshes.
     pub(super) async fn address(&self, address: IpAddr) -> Result<(), Blocked> {
         let address = AddressKey::of(address);
-        let key: [&[u8]; 1] = [address.as_bytes()];
-        self.take(&[Charge::new(&self.config.refresh_address, &key)])
+        self.take(&[Charge::by_address(&self.config.refresh_address, address)])
             .await
             .map(drop)
     }

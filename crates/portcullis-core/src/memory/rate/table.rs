@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
     time::Duration,
 };
 
@@ -17,21 +18,44 @@ const SWEEP: usize = 3;
 /// The entries of one shard.
 #[derive(Default)]
 pub(super) struct Table {
-    entries: HashMap<RateKey, Entry>,
+    entries: HashMap<RateKey, Entry, BuildHasherDefault<Given>>,
     /// Every key of `entries`, once; the front is swept next.
     queue: VecDeque<RateKey>,
 }
 
+/// Takes the one word that a [`RateKey`] gives as its hash.
+#[derive(Default)]
+struct Given(u64);
+
+impl Hasher for Given {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Default)]
 struct Entry {
     /// When the entry is as good as absent.
     until: Timestamp,
     state: State,
 }
 
+#[derive(Default)]
 enum State {
     /// Consecutive failures.
     Count(u32),
     /// The arrival time is `until`.
+    #[default]
     Gcra,
     /// The admissions, newest first; boxed, so that a GCRA entry stays small.
     #[allow(clippy::box_collection)]
@@ -44,72 +68,42 @@ impl Table {
         self.entries.len()
     }
 
-    pub(super) fn contains(&self, key: &RateKey) -> bool {
-        self.entries.contains_key(key)
-    }
-
-    /// Sweeps a few entries, and says whether one more fits below `capacity`.
-    pub(super) fn make_room(&mut self, capacity: usize, now: Timestamp) -> bool {
-        self.sweep(now);
-        self.entries.len() < capacity
-    }
-
-    fn sweep(&mut self, now: Timestamp) {
-        for _ in 0..SWEEP.min(self.queue.len()) {
-            let Some(key) = self.queue.pop_front() else {
-                return;
-            };
-            if self.live(&key, now).is_some() {
-                self.queue.push_back(key);
-            } else {
-                self.entries.remove(&key);
-            }
+    /// Where `take` stands, uncharged; `None` when its key is new and would be more than
+    /// `capacity` entries.
+    pub(super) fn look(
+        &mut self,
+        take: &Take,
+        capacity: usize,
+        now: Timestamp,
+    ) -> Option<LimitState> {
+        if let Some(entry) = self.entries.get(&take.key) {
+            return Some(entry.check(take, now));
         }
+        self.make_room(capacity, now)
+            .then(|| Entry::default().check(take, now))
     }
 
-    /// The entry of `key`; a drained one is as good as none.
-    fn live(&self, key: &RateKey, now: Timestamp) -> Option<&Entry> {
-        self.entries.get(key).filter(|entry| entry.until > now)
-    }
-
-    /// Where `take` stands, uncharged.
-    pub(super) fn check(&self, take: &Take, now: Timestamp) -> LimitState {
-        let entry = self.live(&take.key, now);
-        match (take.quota.kind(), entry.map(|entry| &entry.state)) {
-            (QuotaKind::Log, Some(State::Log(stamps))) => log::check(take.quota, stamps, now),
-            (QuotaKind::Log, _) => log::check(take.quota, &VecDeque::new(), now),
-            (QuotaKind::Gcra, Some(State::Gcra)) => {
-                gcra::check(take.quota, entry.map(|entry| entry.until), take.cost, now)
-            }
-            (QuotaKind::Gcra, _) => gcra::check(take.quota, None, take.cost, now),
-        }
-    }
-
-    /// Charges `take`, which [`check`](Self::check) admitted at the same `now`.
+    /// Charges `take`, which [`look`](Self::look) admitted at the same `now`.
     pub(super) fn admit(&mut self, take: &Take, now: Timestamp) -> LimitState {
-        let entry = self.entry(&take.key);
-        let drained = entry.until <= now;
-        match take.quota.kind() {
-            QuotaKind::Gcra => {
-                let gcra = matches!(entry.state, State::Gcra) && !drained;
-                let stored = gcra.then_some(entry.until);
-                let state = gcra::admit(take.quota, stored, take.cost, now);
-                entry.state = State::Gcra;
-                entry.until = state.mark;
-                state
-            }
-            QuotaKind::Log => {
-                if drained || !matches!(entry.state, State::Log(_)) {
-                    entry.state = State::Log(Box::default());
-                }
-                let State::Log(stamps) = &mut entry.state else {
-                    unreachable!("made a log above");
-                };
-                let state = log::admit(take.quota, stamps, now);
-                entry.until = now + take.quota.emission();
-                state
-            }
+        self.entry(&take.key).admit(take, now)
+    }
+
+    /// Both at once: charges `take` if it is admitted.
+    pub(super) fn take(
+        &mut self,
+        take: &Take,
+        capacity: usize,
+        now: Timestamp,
+    ) -> Option<LimitState> {
+        if let Some(entry) = self.entries.get_mut(&take.key) {
+            return Some(entry.take(take, now));
         }
+        let state = self.look(take, capacity, now)?;
+        Some(if state.refused {
+            state
+        } else {
+            self.admit(take, now)
+        })
     }
 
     pub(super) fn refund(&mut self, refund: &Refund, now: Timestamp) {
@@ -139,21 +133,26 @@ impl Table {
         }
     }
 
+    /// Counts one more for `key` unless it has `cap`; `None` when it is new and finds no room.
     pub(super) fn increment(
         &mut self,
         key: &RateKey,
         cap: u32,
         now: Timestamp,
         ttl: Duration,
-    ) -> Counted {
+        capacity: usize,
+    ) -> Option<Counted> {
+        if !self.entries.contains_key(key) && !self.make_room(capacity, now) {
+            return None;
+        }
         let count = self.count(key, now);
         if count >= cap {
-            return Counted::AtCap;
+            return Some(Counted::AtCap);
         }
         let entry = self.entry(key);
         entry.state = State::Count(count + 1);
         entry.until = now + ttl;
-        Counted::Recorded(count + 1)
+        Some(Counted::Recorded(count + 1))
     }
 
     /// Makes the entry of `key` as good as absent; the sweep removes it.
@@ -163,13 +162,87 @@ impl Table {
         }
     }
 
+    /// Sweeps a few entries, and says whether one more fits below `capacity`.
+    fn make_room(&mut self, capacity: usize, now: Timestamp) -> bool {
+        for _ in 0..SWEEP.min(self.queue.len()) {
+            let Some(key) = self.queue.pop_front() else {
+                break;
+            };
+            if self.live(&key, now).is_some() {
+                self.queue.push_back(key);
+            } else {
+                self.entries.remove(&key);
+            }
+        }
+        self.entries.len() < capacity
+    }
+
+    /// The entry of `key`; a drained one is as good as none.
+    fn live(&self, key: &RateKey, now: Timestamp) -> Option<&Entry> {
+        self.entries.get(key).filter(|entry| entry.until > now)
+    }
+
     fn entry(&mut self, key: &RateKey) -> &mut Entry {
         self.entries.entry(*key).or_insert_with(|| {
             self.queue.push_back(*key);
-            Entry {
-                until: Timestamp::default(),
-                state: State::Gcra,
-            }
+            Entry::default()
         })
+    }
+}
+
+impl Entry {
+    /// Where `take` stands, uncharged.
+    fn check(&self, take: &Take, now: Timestamp) -> LimitState {
+        match (take.quota.kind(), &self.state) {
+            (QuotaKind::Gcra, _) => gcra::check(take.quota, self.arrival(now), take.cost, now),
+            (QuotaKind::Log, State::Log(stamps)) if self.until > now => {
+                log::check(take.quota, stamps, now)
+            }
+            (QuotaKind::Log, _) => log::check(take.quota, &VecDeque::new(), now),
+        }
+    }
+
+    fn admit(&mut self, take: &Take, now: Timestamp) -> LimitState {
+        match take.quota.kind() {
+            QuotaKind::Gcra => {
+                let state = gcra::admit(take.quota, self.arrival(now), take.cost, now);
+                self.state = State::Gcra;
+                self.until = state.mark;
+                state
+            }
+            QuotaKind::Log => {
+                if self.until <= now || !matches!(self.state, State::Log(_)) {
+                    self.state = State::Log(Box::default());
+                }
+                let State::Log(stamps) = &mut self.state else {
+                    unreachable!("made a log above");
+                };
+                let state = log::admit(take.quota, stamps, now);
+                self.until = now + take.quota.emission();
+                state
+            }
+        }
+    }
+
+    fn take(&mut self, take: &Take, now: Timestamp) -> LimitState {
+        if take.quota.kind() == QuotaKind::Gcra {
+            let state = gcra::take(take.quota, self.arrival(now), take.cost, now);
+            if !state.refused {
+                self.state = State::Gcra;
+                self.until = state.mark;
+            }
+            return state;
+        }
+        let state = self.check(take, now);
+        if state.refused {
+            return state;
+        }
+        self.admit(take, now)
+    }
+
+    /// The stored arrival time, where there is one that has not passed.
+    fn arrival(&self, now: Timestamp) -> Option<Timestamp> {
+        let gcra = matches!(self.state, State::Gcra) && self.until > now;
+        gcra.then_some(self.until)
     }
 }

@@ -13,18 +13,18 @@ use crate::{
 
 impl Limiter {
     /// Decides by what is remembered, by the store, or by what stands in for it.
-    pub(super) fn decide(&self, takes: &Few<Take>) -> Answer<Result<Outcome, StoreError>> {
-        if let Some(refused) = self.remembered(takes) {
+    pub(super) fn decide(&self, takes: Few<Take>) -> Answer<Result<Outcome, StoreError>> {
+        if let Some(refused) = self.remembered(&takes) {
             return Answer::now(Ok(refused));
         }
-        match self.ask(|store| store.take(takes)).into_now() {
-            Ok(Ok(verdict)) => Answer::now(Ok(Outcome::new(takes, &verdict, MadeBy::Store))),
-            Ok(Err(error)) => Answer::now(self.stand_in(takes, error)),
+        match self.ask(|store| store.take(&takes)).into_now() {
+            Ok(Ok(verdict)) => Answer::now(Ok(Outcome::new(takes, verdict, MadeBy::Store))),
+            Ok(Err(error)) => Answer::now(self.stand_in(&takes, error)),
             Err(pending) => {
-                let (limiter, takes, asked) = (self.clone(), *takes, self.clock.now());
+                let (limiter, asked) = (self.clone(), self.clock.now());
                 Answer::later(async move {
                     match pending.await {
-                        Ok(verdict) => Ok(limiter.told(&takes, &verdict, asked)),
+                        Ok(verdict) => Ok(limiter.told(takes, verdict, asked)),
                         Err(error) => limiter.stand_in(&takes, error),
                     }
                 })
@@ -95,17 +95,17 @@ impl Limiter {
     }
 
     /// The outcome of a verdict that had to be waited for; a refusal is remembered.
-    fn told(&self, takes: &Few<Take>, verdict: &Taken, asked: Timestamp) -> Outcome {
+    fn told(&self, takes: Few<Take>, verdict: Taken, asked: Timestamp) -> Outcome {
         let cap = self.settings.memo_cap;
         if !verdict.admitted && !cap.is_zero() {
             let memo = &self.shared.memo;
-            memo.remember(takes, &verdict.states, asked, cap);
+            memo.remember(&takes, &verdict.states, asked, cap);
         }
         Outcome::new(takes, verdict, MadeBy::Store)
     }
 
     /// What happens instead of a decision by the store.
-    fn stand_in(&self, takes: &Few<Take>, error: StoreError) -> Result<Outcome, StoreError> {
+    fn stand_in(&self, takes: &[Take], error: StoreError) -> Result<Outcome, StoreError> {
         match self.settings.on_failure {
             OnStoreFailure::Admit => Ok(Outcome::uncharged()),
             OnStoreFailure::Reject => Err(error),
@@ -121,7 +121,7 @@ impl Limiter {
                     .take(&takes)
                     .into_now()
                     .map_err(|_| StoreError::plain("a memory store answers at once"))??;
-                Ok(Outcome::new(&takes, &verdict, MadeBy::Fallback))
+                Ok(Outcome::new(takes, verdict, MadeBy::Fallback))
             }
         }
     }
