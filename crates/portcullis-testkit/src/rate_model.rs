@@ -177,7 +177,10 @@ fn numbers(quota: Quota) -> (i128, i128) {
 
 /// Every admission, by key, in time: what an observer outside sees.
 #[derive(Clone, Debug, Default)]
-pub struct Admissions(BTreeMap<[u8; 16], (Quota, Vec<(i128, i128)>)>);
+pub struct Admissions(BTreeMap<[u8; 16], Seen>);
+
+/// The quota of a key, and when it was charged how much.
+type Seen = (Quota, Vec<(i128, i128)>);
 
 impl Admissions {
     /// Notes that `take` was charged at `now`.

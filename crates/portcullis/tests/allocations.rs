@@ -151,10 +151,11 @@ fn security_headers_allocate_only_the_map_they_stand_in() {
 
 /// What a request allocates under so many of four rules.
 fn allocations_under(rules: usize) -> u64 {
-    let key = DerivedKey::from_secret(Purpose::Limiter, &Secret::new([7; 32])).unwrap();
+    let key = DerivedKey::from_secret(Purpose::Limiter, &Secret::new([7; 32])).expect("32 bytes");
     let limiter = Limiter::new(Arc::new(MemoryRateStore::new(Arc::new(SystemClock))), key);
-    let limit = |name| Limit::new(name, Quota::per_hour(1_000).unwrap()).unwrap();
-    let proxies = ClientPolicy::direct().add_trusted_proxy("10.0.0.0/8".parse().unwrap());
+    let quota = Quota::per_hour(1_000).expect("a sound quota");
+    let limit = |name| Limit::new(name, quota).expect("a short name");
+    let proxies = ClientPolicy::direct().add_trusted_proxy("10.0.0.0/8".parse().expect("a CIDR"));
     let all = [
         RateRule::by_address(limit("address")),
         RateRule::by_wide_network(limit("site")),
@@ -168,7 +169,7 @@ fn allocations_under(rules: usize) -> u64 {
             RateLimitLayer::new(limiter, proxies),
             RateLimitLayer::add_rule,
         )
-        .unwrap();
+        .expect("no ninth rule");
     let (allocations, status, _) = count(&layer, || {
         let mut request = request(Method::GET, "");
         let peer = PeerAddr::from(([10, 0, 0, 1], 4711));

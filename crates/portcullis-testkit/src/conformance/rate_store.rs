@@ -7,6 +7,7 @@ use portcullis_core::rate::{Counted, Quota, RateKey, Refund, Take, Taken};
 use crate::{RateHarness, harness::join, rate_model::run_decisions};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_micros(1);
 
 fn key(number: u8) -> RateKey {
     RateKey::from_hash([number; 16])
@@ -29,8 +30,8 @@ fn even(number: u8, count: u32) -> Take {
 }
 
 async fn take(harness: &impl RateHarness, takes: &[Take]) -> Taken {
-    let taken = harness.rates().take(takes).await;
-    taken.expect("the store answers")
+    let answer = harness.rates().take(takes).await;
+    answer.expect("the store answers")
 }
 
 async fn passes(harness: &impl RateHarness, takes: &[Take]) -> bool {
@@ -41,9 +42,9 @@ async fn wait(harness: &impl RateHarness, span: Duration) {
     harness.set(harness.now() + span).await;
 }
 
-/// The charges of `taken`, to be given back.
-fn refunds(takes: &[Take], taken: &Taken) -> Vec<Refund> {
-    let charged = takes.iter().zip(taken.states.iter());
+/// The charges of `verdict`, to be given back.
+fn refunds(takes: &[Take], verdict: &Taken) -> Vec<Refund> {
+    let charged = takes.iter().zip(verdict.states.iter());
     let give_back = charged.map(|(take, state)| Refund {
         key: take.key,
         quota: take.quota,
@@ -75,16 +76,16 @@ pub async fn a_wait_that_is_honoured_once_is_enough(harness: &impl RateHarness) 
     for takes in [[even(1, 3)], [strict(2, 3)]] {
         while passes(harness, &takes).await {}
         let refused = take(harness, &takes).await.states[0];
-        wait(harness, refused.retry_after - Duration::from_micros(1)).await;
+        wait(harness, refused.retry_after.saturating_sub(TICK)).await;
         assert!(!passes(harness, &takes).await, "too early");
-        wait(harness, Duration::from_micros(1)).await;
+        wait(harness, TICK).await;
         assert!(passes(harness, &takes).await);
     }
 }
 
 /// The end of one window and the start of the next give one quota, not two.
 pub async fn a_window_has_no_edge(harness: &impl RateHarness) {
-    wait(harness, MINUTE - Duration::from_secs(1)).await;
+    wait(harness, Duration::from_secs(59)).await;
     let mut admitted = 0;
     for _ in 0..10 {
         admitted += u32::from(passes(harness, &[strict(1, 5)]).await);
@@ -168,8 +169,8 @@ pub async fn a_late_refund_gives_nothing(harness: &impl RateHarness) {
 /// A refund for a key that is not there leaves nothing behind that could lock it.
 pub async fn a_refund_of_nothing_leaves_nothing(harness: &impl RateHarness) {
     let takes = [even(1, 1), strict(2, 1)];
-    let taken = take(harness, &takes).await;
-    let give_back = refunds(&takes, &taken);
+    let charged = take(harness, &takes).await;
+    let give_back = refunds(&takes, &charged);
     let keys = [takes[0].key, takes[1].key];
     let cleared = harness.rates().clear(&keys).await;
     cleared.expect("the store answers");

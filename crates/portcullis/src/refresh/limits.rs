@@ -178,11 +178,9 @@ impl Limits {
         address: IpAddr,
         family: Option<&str>,
     ) -> Result<(), Blocked> {
-        let address = AddressKey::of(address);
-        let by_address: [&[u8]; 1] = [address.as_bytes()];
         let by_family: [&[u8]; 1] = [family.unwrap_or_default().as_bytes()];
         let charges = [
-            Charge::new(&self.config.refresh_address, &by_address),
+            Charge::by_address(&self.config.refresh_address, AddressKey::of(address)),
             Charge::new(&self.config.refresh_family, &by_family),
         ];
         let charges = &charges[..=usize::from(family.is_some())];
