@@ -138,8 +138,8 @@ impl Bench {
             let ended = self.used().await? - empty - feed;
             let each = |bytes: u64| bytes / opened.len() as u64;
             println!(
-                "{} sessions with {what}, two per user: {} bytes each; after their logout {} bytes, \
-                 and {} in the feed",
+                "{} sessions with {what}, two per user: {} bytes each; \
+                 logged out, {} bytes, and {} in the feed",
                 opened.len(),
                 each(alive),
                 each(ended),

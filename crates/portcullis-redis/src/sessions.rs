@@ -19,6 +19,7 @@ use scripts::Scripts;
 mod families;
 mod marks;
 mod names;
+mod open;
 mod reply;
 mod rotate;
 mod scripts;
@@ -160,7 +161,7 @@ impl FamilyStore for RedisSessions {
         family: &NewFamily<'_>,
         policy: &RotationPolicy,
     ) -> Answer<Result<Opened, StoreError>> {
-        families::open(self, family, policy)
+        open::open(self, family, policy)
     }
 
     fn rotate(

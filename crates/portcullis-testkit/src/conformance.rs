@@ -263,6 +263,7 @@ macro_rules! revocations_conformance {
                 a_denied_token_is_refused_until_it_expires,
                 a_denial_concerns_its_user_alone,
                 a_logged_out_session_is_refused,
+                a_session_ended_near_its_absolute_end_is_refused_beyond_it,
                 a_watch_ends_with_its_session,
                 a_watch_on_a_revoked_token_ends_at_once,
             ]

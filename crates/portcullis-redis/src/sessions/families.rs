@@ -1,175 +1,29 @@
-//! Opens, ends and lists families.
+//! Ends and lists families.
+
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use portcullis_core::{
     Answer,
     clock::Timestamp,
-    rotation::{NewFamily, Opened, RevokeReason, RotationPolicy, Session},
+    rotation::{RevokeReason, RotationPolicy, Session},
     store::{Confirmation, StoreError},
 };
 use redis::Value;
 
-use super::{
-    RedisSessions, carried_out,
-    names::User,
-    reply::{self, Reply},
-    rotate::millis,
-};
+use super::{RedisSessions, carried_out, names::User, reply, rotate::millis};
 use crate::{
     feed::{self, Entry, Fact},
     script::Call,
     trouble::Trouble,
 };
 
-/// The longest label, in bytes.
-const MAX_LABEL: usize = 64;
-
 /// How long past the access tokens' lifetime the nodes remember a cut: the slack of `iat`, and
 /// leeway.
-const CUT_MARGIN: std::time::Duration = std::time::Duration::from_secs(65);
+const CUT_MARGIN: Duration = Duration::from_secs(65);
 
 /// How often the tags of a user are brought to one cut before a busy user is let be.
 const CUT_STEPS: usize = 8;
-
-/// A family to be opened, in a form that outlives the call.
-struct Opening {
-    subject: String,
-    sid: String,
-    key_version: u32,
-    label: Option<String>,
-    policy: RotationPolicy,
-    /// Where it is opened, and then where else the user may have families.
-    users: Vec<User>,
-}
-
-pub(super) fn open(
-    store: &RedisSessions,
-    family: &NewFamily<'_>,
-    policy: &RotationPolicy,
-) -> Answer<Result<Opened, StoreError>> {
-    let opening = Opening {
-        subject: family.subject.to_owned(),
-        sid: family.sid.as_str().to_owned(),
-        key_version: family.key_version,
-        label: family.label.map(|label| cut_label(label).to_owned()),
-        policy: *policy,
-        users: store.users_of_version(family.subject, family.key_version),
-    };
-    let store = store.clone();
-    carried_out(async move {
-        let opened = opening.run(&store).await;
-        opened
-            .map_err(|trouble| trouble.into_store_error("open"))?
-            .ok_or(StoreError::plain("a family of this id exists"))
-    })
-}
-
-/// What there is of a user under another tag than the family's.
-struct Elsewhere<'a> {
-    user: &'a User,
-    cut: u64,
-    families: u64,
-}
-
-impl Opening {
-    /// `None` when the id is in use.
-    async fn run(&self, store: &RedisSessions) -> Result<Option<Opened>, Trouble> {
-        let most = u64::from(self.policy.max_families);
-        let Some((home, others)) = self.users.split_first() else {
-            return Ok(None);
-        };
-        let mut elsewhere = None;
-        if let Some(user) = others.first() {
-            let (is_taken, found) = self.trim(store, user, most).await?;
-            if is_taken {
-                return Ok(None);
-            }
-            elsewhere = Some(found);
-        }
-        let floor = elsewhere.as_ref().map_or(0, |found| found.cut);
-        let inner = &store.inner;
-        let fields: Vec<Value> = inner
-            .redis
-            .run(&inner.scripts.open, &self.call(home, floor))
-            .await?;
-        let mut reply = Reply::new(fields);
-        if reply.text()? == "TAKEN" {
-            return Ok(None);
-        }
-        let opened = Opened {
-            created: reply.millis()?,
-            absolute_end: reply.millis()?,
-        };
-        let (now, families) = (reply.millis()?, reply.number()?);
-        self.tell_evicted(store, reply.texts()?, now).await?;
-        if let Some(found) = elsewhere
-            && found.families + families > most
-        {
-            let keep = most.saturating_sub(families);
-            self.trim(store, found.user, keep).await?;
-        }
-        Ok(Some(opened))
-    }
-
-    fn call(&self, user: &User, floor: u64) -> Call {
-        let policy = &self.policy;
-        let call = Call::default()
-            .key(user.family(&self.sid))
-            .key(user.cut())
-            .key(user.index())
-            .arg(self.sid.as_str())
-            .arg(user.families())
-            .arg(u64::from(self.key_version))
-            .arg(millis(policy.absolute))
-            .arg(millis(policy.idle))
-            .arg(millis(policy.access))
-            .arg(u64::from(policy.max_families))
-            .arg(floor);
-        match &self.label {
-            Some(label) => call.arg(label.as_str()),
-            None => call,
-        }
-    }
-
-    /// Leaves at most `most` families to `user`; tells whether the id is in use there.
-    async fn trim<'a>(
-        &self,
-        store: &RedisSessions,
-        user: &'a User,
-        most: u64,
-    ) -> Result<(bool, Elsewhere<'a>), Trouble> {
-        let call = Call::default()
-            .key(user.family(&self.sid))
-            .key(user.cut())
-            .key(user.index())
-            .arg(user.families())
-            .arg(most)
-            .arg(millis(self.policy.access));
-        let inner = &store.inner;
-        let fields: Vec<Value> = inner.redis.run(&inner.scripts.trim, &call).await?;
-        let mut reply = Reply::new(fields);
-        let is_taken = reply.number()? == 1;
-        let (cut, now, families) = (reply.number()?, reply.millis()?, reply.number()?);
-        self.tell_evicted(store, reply.texts()?, now).await?;
-        Ok((
-            is_taken,
-            Elsewhere {
-                user,
-                cut,
-                families,
-            },
-        ))
-    }
-
-    async fn tell_evicted(
-        &self,
-        store: &RedisSessions,
-        evicted: Vec<String>,
-        now: Timestamp,
-    ) -> Result<(), Trouble> {
-        announce(store, &self.subject, &evicted, now + self.policy.access).await
-    }
-}
 
 pub(super) fn revoke(
     store: &RedisSessions,
@@ -196,24 +50,9 @@ pub(super) fn revoke(
     let (subject, sid) = (subject.to_owned(), sid.to_owned());
     carried_out(async move {
         let revoked = async {
-            let inner = &store.inner;
-            // Under each tag: an id that is unknown there may be adopted there in a moment.
-            let asked = calls.iter().map(|call| {
-                inner
-                    .redis
-                    .run_confirmed::<u64>(&inner.scripts.revoke, call)
-            });
-            let answers = try_join_all(asked).await?;
-            let now = answers
-                .iter()
-                .map(|(now, _)| *now)
-                .max()
-                .unwrap_or_default();
-            let until = Timestamp::from_millis(now) + access;
-            announce(&store, &subject, &[sid], until).await?;
-            Ok(all(answers
-                .into_iter()
-                .map(|(_, confirmation)| confirmation)))
+            let (now, confirmation) = end(&store, &calls).await?;
+            announce(&store, &subject, &[sid], now + access).await?;
+            Ok(confirmation)
         };
         revoked
             .await
@@ -221,8 +60,25 @@ pub(super) fn revoke(
     })
 }
 
+/// Ends a family under each tag: an id that is unknown there may be adopted there in a moment.
+async fn end(store: &RedisSessions, calls: &[Call]) -> Result<(Timestamp, Confirmation), Trouble> {
+    let inner = &store.inner;
+    let asked = calls.iter().map(|call| {
+        inner
+            .redis
+            .run_confirmed::<u64>(&inner.scripts.revoke, call)
+    });
+    let answers = try_join_all(asked).await?;
+    let now = answers.iter().map(|(now, _)| *now).max();
+    let confirmations = answers.iter().map(|(_, confirmation)| *confirmation);
+    Ok((
+        Timestamp::from_millis(now.unwrap_or_default()),
+        all(confirmations),
+    ))
+}
+
 /// Confirmed when all are.
-pub(super) fn all(mut confirmations: impl Iterator<Item = Confirmation>) -> Confirmation {
+fn all(mut confirmations: impl Iterator<Item = Confirmation>) -> Confirmation {
     if confirmations.all(|one| one == Confirmation::Confirmed) {
         Confirmation::Confirmed
     } else {
@@ -344,13 +200,4 @@ pub(super) async fn tell(
         expires: until.as_micros().div_ceil(1_000_000),
     };
     feed::append(&store.inner.redis, &entry).await
-}
-
-/// The start of `label` that fits, cut between characters.
-fn cut_label(label: &str) -> &str {
-    let mut end = label.len().min(MAX_LABEL);
-    while !label.is_char_boundary(end) {
-        end -= 1;
-    }
-    &label[..end]
 }

@@ -32,7 +32,8 @@ if not generation then
     return { 'REVOKED', 'listed' }
   end
   local expires
-  created, stop, expires, version = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+  created, stop, expires = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+  version = ARGV[10]
   if created <= cut then
     return { 'REVOKED', 'user' }
   end

@@ -27,6 +27,21 @@ pub async fn a_logged_out_session_is_refused(harness: &impl Harness) {
     );
 }
 
+/// A session that is ended shortly before its absolute end is refused as long as its last access
+/// token may be accepted.
+pub async fn a_session_ended_near_its_absolute_end_is_refused_beyond_it(harness: &impl Harness) {
+    const DAY: u64 = 86_400_000;
+    let steps = Steps::new(harness);
+    let opened = steps.open("ann", "a").await;
+    for generation in 0..2 {
+        steps.at((generation + 1) * 6 * DAY).await;
+        let _ = steps.rotate("a", generation).await;
+    }
+    steps.at(14 * DAY - 100_000).await.revoke("a").await;
+    steps.at(14 * DAY + 150_000).await;
+    assert!(steps.is_revoked(&access("a", &opened)).await);
+}
+
 /// A cut refuses what was opened up to it, and not what is opened after it.
 pub async fn a_cut_refuses_sessions_up_to_its_millisecond(harness: &impl Harness) {
     let steps = Steps::new(harness);

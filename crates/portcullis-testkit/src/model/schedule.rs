@@ -200,28 +200,32 @@ impl<H: Harness> Run<'_, H> {
             adoption: session.adoption.filter(|_| generation == 0),
         };
         self.tell(&format!("rotate {subject} {sid} {generation}"));
-        let now = self.now();
-        let verdict = self
-            .harness
-            .families()
-            .rotate(&presented, &self.policy)
-            .await;
+        let families = self.harness.families();
+        let verdict = families.rotate(&presented, &self.policy).await;
         let verdict = verdict.expect("the store has room");
-        let expected = self.model.rotate(&presented, now);
+        if self.compare_verdicts(&presented, &verdict)
+            && let Verdict::Granted(grant) = verdict
+        {
+            self.granted(index, &grant);
+        }
+    }
+
+    /// Whether there was a verdict that the two had to agree on.
+    fn compare_verdicts(&mut self, presented: &Presented<'_>, verdict: &Verdict) -> bool {
+        let now = self.now();
+        let expected = self.model.rotate(presented, now);
         *self.tally.entry(name(&expected)).or_default() += 1;
         let is_over = |token: &Adoption| token.family_end(&self.policy) <= now;
         if presented.adoption.as_ref().is_some_and(is_over) {
             // A store may have forgotten what else would refuse it.
             let refused = |verdict: &Verdict| matches!(verdict, Verdict::Refused(_));
-            self.same("the refusal", &refused(&verdict), &refused(&expected));
-            return;
+            self.same("the refusal", &refused(verdict), &refused(&expected));
+            return false;
         }
-        if !self.harness.agrees(&verdict, &expected) {
-            self.same("the verdict", &verdict, &expected);
+        if !self.harness.agrees(verdict, &expected) {
+            self.same("the verdict", verdict, &expected);
         }
-        if let Verdict::Granted(grant) = verdict {
-            self.granted(index, &grant);
-        }
+        true
     }
 
     fn granted(&mut self, index: usize, grant: &Grant) {

@@ -1,13 +1,14 @@
-//! On a cluster, and before a replica.
+//! On a cluster, before a replica, and under sentinels.
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use portcullis_core::{
     clock::{Clock, SystemClock},
     rotation::{NewFamily, Opened, Presented, RevokeReason, RotationPolicy, SessionId, Verdict},
     store::{Blacklist, Confirmation, FamilyStore, Revocations, TokenFacts},
 };
-use portcullis_testkit::{RedisCluster, RedisServer};
+use portcullis_testkit::{RedisCluster, RedisSentinels, RedisServer};
 
 use super::{super::RedisSessions, harness::keys};
 use crate::{
@@ -53,7 +54,8 @@ async fn rotate(store: &RedisSessions, subject: &str, sid: &str, generation: u64
     }
 }
 
-/// What a user may live through, with ids in the order of one millisecond, from the first login to the end of all sessions.
+/// What a user may live through, from the first login to the end of all sessions. The ids are in
+/// order, for logins of one millisecond.
 async fn live(store: &RedisSessions, subject: &str) {
     for sid in ["0", "a", "b"] {
         open(store, subject, sid).await;
@@ -171,4 +173,55 @@ async fn a_revocation_that_no_replica_holds_is_written_and_reported() {
         cut.is_ok_and(|confirmation| confirmation == Confirmation::Unconfirmed)
     })
     .await;
+}
+
+#[track_caller]
+fn check_successor(verdict: &Verdict) {
+    match verdict {
+        Verdict::Granted(grant) => assert_eq!(grant.generation, 1),
+        Verdict::Refused(refusal) => panic!("signed out: {refusal:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uses_of_one_token_while_the_primary_is_killed_all_end_with_one_successor() {
+    let mut sentinels = RedisSentinels::start(1);
+    let url = sentinels.url();
+    let confirmed = RedisSessions::new(&connect_to(&url, 1).await, &keys(&[1]));
+    let stores = [connect_to(&url, 0).await, connect_to(&url, 0).await];
+    let stores = stores.map(|redis| RedisSessions::new(&redis, &keys(&[1])));
+    let policy = RotationPolicy::default();
+    open(&stores[0], "ann", "a").await;
+    let expires = SystemClock.now() + Duration::from_secs(300);
+    let held = confirmed.add("ann", "the replica has all before", expires);
+    assert_eq!(held.await.unwrap(), Confirmation::Confirmed);
+
+    let presented = Presented {
+        subject: "ann",
+        sid: "a",
+        generation: 0,
+        adoption: None,
+    };
+    let use_it = |number: usize| tokio::spawn(stores[number % 2].rotate(&presented, &policy));
+    let mut uses: Vec<_> = (0..250).map(use_it).collect();
+    let old = sentinels.primary();
+    sentinels.servers_mut()[old].stop();
+    uses.extend((250..500).map(use_it));
+    for verdict in join_all(uses).await {
+        // What failed is a 503: the client keeps its cookie and tries again.
+        if let Ok(verdict) = verdict.unwrap() {
+            check_successor(&verdict);
+        }
+    }
+    sentinels.await_other_primary(old);
+    for store in &stores {
+        eventually("the new primary decides", async || {
+            store.list("ann").await.is_ok()
+        })
+        .await;
+    }
+    for verdict in join_all((0..100).map(use_it)).await {
+        check_successor(&verdict.unwrap().unwrap());
+    }
+    assert_eq!(stores[1].list("ann").await.unwrap().len(), 1);
 }
