@@ -3,6 +3,7 @@
 //! Each node has connections, a feed and a service of its own, as two processes have; the chat's
 //! tests do the most of this again with two real ones.
 
+mod failovers;
 mod faults;
 mod logouts;
 mod refreshes;

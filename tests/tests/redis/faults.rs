@@ -20,20 +20,20 @@ const HEAD: &str = "\
 |---|---|---|---|---|---|
 ";
 
-/// Two nodes and two sessions before anything breaks.
-struct Before {
-    world: World,
-    nodes: [Node; 2],
+/// Two nodes and two sessions of one user, whose keys are all in one place, before anything breaks.
+pub(crate) struct Before {
+    pub(crate) world: World,
+    pub(crate) nodes: [Node; 2],
     staying: Browser,
     leaving: Browser,
 }
 
 impl Before {
-    async fn new(url: &str) -> Self {
+    pub(crate) async fn new(url: &str) -> Self {
         let world = World::new(url).with_deadline(DEADLINE);
         let nodes = [world.node().await, world.node().await];
         let staying = nodes[0].log_in("ann").await;
-        let leaving = nodes[1].log_in("bob").await;
+        let leaving = nodes[1].log_in("ann").await;
         Self {
             world,
             nodes,
@@ -43,13 +43,13 @@ impl Before {
     }
 
     /// What each endpoint answers now, as the cells of a row.
-    async fn during(&self) -> String {
+    pub(crate) async fn during(&self) -> String {
         let [here, there] = &self.nodes;
         let mut cells = Vec::new();
         for endpoint in 0..3 {
             let began = Instant::now();
             let reply = match endpoint {
-                0 => here.try_log_in("carl").await,
+                0 => here.try_log_in("ann").await,
                 1 => there.refresh(&self.staying).await,
                 _ => here.log_out(&self.leaving).await,
             };
@@ -70,9 +70,9 @@ impl Before {
     }
 
     /// Whether the session goes on, once logins work again on both nodes.
-    async fn afterwards(&self) -> &'static str {
+    pub(crate) async fn afterwards(&self) -> &'static str {
         for node in &self.nodes {
-            insist(|| node.try_log_in("dora")).await.expect(200);
+            insist(|| node.try_log_in("ann")).await.expect(200);
         }
         let statuses = [
             self.nodes[0].refresh(&self.staying).await.status,
@@ -87,7 +87,7 @@ impl Before {
 }
 
 #[track_caller]
-fn check(fault: &str, during: &str, afterwards: &str) {
+pub(crate) fn check(fault: &str, during: &str, afterwards: &str) {
     let row = format!("| {fault} | {during} | {afterwards} |\n");
     let table = OPERATING
         .split(HEAD)

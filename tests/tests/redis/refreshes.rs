@@ -14,10 +14,10 @@ use super::world::{Browser, Node, Reply, World, claims, insist};
 const USES: usize = 500;
 
 /// Longer than a busy machine needs to sign five hundred times with RSA.
-const OVERLAP: Duration = Duration::from_secs(60);
+pub(crate) const OVERLAP: Duration = Duration::from_secs(60);
 
 /// Uses the browser's refresh token so often at once, on the nodes in turn.
-async fn storm(nodes: &[Node; 2], browser: &Browser) -> Vec<Reply> {
+pub(crate) async fn storm(nodes: &[Node; 2], browser: &Browser) -> Vec<Reply> {
     let mut uses = JoinSet::new();
     for number in 0..USES {
         let (node, browser) = (nodes[number % 2].clone(), browser.clone());
@@ -27,7 +27,7 @@ async fn storm(nodes: &[Node; 2], browser: &Browser) -> Vec<Reply> {
 }
 
 /// The successors in `replies`, by what `mark` says of each.
-fn successors(replies: &[Reply], mark: impl Fn(String) -> String) -> BTreeSet<String> {
+pub(crate) fn successors(replies: &[Reply], mark: impl Fn(String) -> String) -> BTreeSet<String> {
     let tokens = replies
         .iter()
         .filter_map(|reply| reply.cookie("refresh_token"));
