@@ -1,7 +1,7 @@
 //! Measures whether the time of a refused login tells that there is such an account.
 //!
 //! ```sh
-//! cargo run --release -p portcullis-chat --example login_timing [-- SAMPLES]
+//! cargo run --release -p portcullis-chat --example login_timing [-- SAMPLES [REDIS_URL]]
 //! ```
 //!
 //! Half of the samples are wrong passwords of a hundred accounts, whose hashes are of three costs;
@@ -14,7 +14,6 @@ use std::{cmp::Ordering, error::Error, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};
-use portcullis::refresh::Stores;
 use portcullis_chat::{
     app,
     config::{Args, Asked, Settings},
@@ -22,12 +21,14 @@ use portcullis_chat::{
     drain::Drain,
     passwords::Passwords,
     responder::Responder,
+    stores,
 };
 use portcullis_core::{
     client::PeerAddr,
     clock::{Clock as _, SystemClock},
     random,
 };
+use portcullis_redis::RedisConfig;
 use tower::ServiceExt as _;
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -52,7 +53,8 @@ async fn main() -> Result<(), Failed> {
         Some(count) => count.parse()?,
         None => SAMPLES,
     };
-    let app = service().await?;
+    let redis = std::env::args().nth(2);
+    let app = service(redis.as_deref()).await?;
     let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
     let mut number = 0;
     while wrong.len() + unknown.len() < samples {
@@ -87,12 +89,13 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The service over a table of mixed hashes.
-async fn service() -> Result<Router, Failed> {
+/// The service over a table of mixed hashes, which counts in Redis or in memory.
+async fn service(redis: Option<&str>) -> Result<Router, Failed> {
     let Asked::Serve(args) = Args::read(["portcullis-chat", "--rate-limit", "1000000/1s"])? else {
         return Err("asked to print".into());
     };
-    let settings = Settings::from_args(*args)?;
+    let mut settings = Settings::from_args(*args)?;
+    settings.redis = redis.map(RedisConfig::from_url).transpose()?;
     let database = Database::open(None)?;
     let now = SystemClock.now();
     for (number, hash) in (0..ACCOUNTS).zip(HASHES.iter().cycle()) {
@@ -103,7 +106,8 @@ async fn service() -> Result<Router, Failed> {
     let hashes = database.password_hashes().await?;
     passwords.learn_costs(hashes.iter().map(String::as_str));
     let responder = Responder::BuiltIn;
-    let stores = Stores::memory(Arc::new(SystemClock));
+    let keys = settings.rotation_keys()?;
+    let stores = stores::open(&settings, &keys, Arc::new(SystemClock)).await?;
     Ok(app::router(
         &settings,
         stores,
