@@ -68,7 +68,8 @@ async fn main() -> Result<(), Failed> {
         } else {
             format!("nobody{number}")
         };
-        half.push(refused(&app, &name, number).await?.as_secs_f64() * 1e3);
+        let took = refused(&app, &name, number).await?;
+        half.extend(took.map(|took| took.as_secs_f64() * 1e3));
         number += 1;
     }
     let (share, z) = mann_whitney(&wrong, &unknown);
@@ -119,7 +120,7 @@ async fn service(redis: Option<&str>) -> Result<Router, Failed> {
 }
 
 /// How long it takes to be told that `name` may not log in, from an address of its own.
-async fn refused(app: &Router, name: &str, number: u32) -> Result<Duration, Failed> {
+async fn refused(app: &Router, name: &str, number: u32) -> Result<Option<Duration>, Failed> {
     let body = format!(r#"{{"username": "{name}", "password": "a wrong one"}}"#);
     let mut request = Request::post("/api/auth/login/")
         .header("host", "localhost")
@@ -134,7 +135,9 @@ async fn refused(app: &Router, name: &str, number: u32) -> Result<Duration, Fail
     let response = app.clone().oneshot(request).await?;
     let took = begin.elapsed();
     match response.status() {
-        StatusCode::UNAUTHORIZED => Ok(took),
+        StatusCode::UNAUTHORIZED => Ok(Some(took)),
+        // A busy machine missed a deadline of the store's: no sample.
+        StatusCode::SERVICE_UNAVAILABLE => Ok(None),
         status => Err(format!("{name}: {status} instead of 401").into()),
     }
 }

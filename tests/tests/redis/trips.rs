@@ -86,4 +86,15 @@ async fn each_endpoint_asks_redis_as_often_as_documented() {
     node.log_out(&browser).await.expect(200);
     let logout = monitor.asked(&server);
     assert_eq!(logout, ["EVALSHA"; 2], "the session, and the news of it");
+
+    let browser = node.log_in("ann").await;
+    node.log_out_everywhere(&browser).await.expect(200); // teaches one more script
+    let browser = node.log_in("ann").await;
+    monitor.asked(&server);
+    node.log_out_everywhere(&browser).await.expect(200);
+    let everywhere = monitor.asked(&server);
+    assert_eq!(
+        everywhere, ["EVALSHA"; 2],
+        "the user's cut, and the news of it"
+    );
 }

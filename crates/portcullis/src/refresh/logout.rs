@@ -4,7 +4,7 @@ use http_body::Body;
 use portcullis_core::{
     audit::AuditKind, csrf::SessionRef, rejection::Rejection, rotation::RevokeReason,
 };
-use portcullis_jwt::RefreshClaims;
+use portcullis_jwt::Claims;
 
 use super::{
     call::{Call, Outcome, session_of},
@@ -38,13 +38,17 @@ impl Call<'_> {
                 event.with_subject(base.subject()).with_session(sid)
             });
         }
-        let ended: Vec<_> = sessions_of(&known).collect();
-        confirmed &= self.deny_access_token(&ended).await?;
+        let ended: Vec<_> = known
+            .iter()
+            .filter_map(|token| session(token.base()))
+            .collect();
+        let is_over = |access: &Claims| session(access).is_some_and(|own| ended.contains(&own));
+        confirmed &= self.deny_access_token(is_over).await?;
         self.signed_out(confirmed)
     }
 
     /// Lists a token of Django's as used up, for us and for Django.
-    async fn blacklist(&self, base: &portcullis_jwt::Claims) -> Result<bool, Rejection> {
+    async fn blacklist(&self, base: &Claims) -> Result<bool, Rejection> {
         let blacklist = &self.shared.stores.blacklist;
         let (subject, jti, expires) = (base.subject(), base.jti(), base.expires_at());
         let listed = blacklist.add(subject, jti, expires).await;
@@ -56,19 +60,19 @@ impl Call<'_> {
         Ok(self.confirmed(confirmation, jti))
     }
 
-    /// Denies the access token that came along, if it is still good for anything: one of a session
-    /// that has just `ended` is not.
-    async fn deny_access_token(&self, ended: &[(&str, &str)]) -> Result<bool, Rejection> {
+    /// Denies the access token that came along, if it is still good for anything: one whose session
+    /// is over by what has just been written is not.
+    async fn deny_access_token(
+        &self,
+        is_over: impl Fn(&Claims) -> bool,
+    ) -> Result<bool, Rejection> {
         let mut confirmed = true;
         for token in self.access_tokens() {
             let Ok(claims) = self.shared.reader.read_access::<()>(token, self.now) else {
                 continue;
             };
             let base = claims.base();
-            let session = base
-                .session()
-                .map(|session| (base.subject(), session.sid()));
-            if session.is_some_and(|session| ended.contains(&session)) {
+            if is_over(base) {
                 continue;
             }
             let revocations = &self.shared.stores.revocations;
@@ -94,7 +98,9 @@ impl Call<'_> {
             .revoke_all(subject, &self.shared.policy)
             .await;
         let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
-        let confirmed = self.confirmed(confirmation, subject) & self.deny_access_token(&[]).await?;
+        let is_over = |access: &Claims| access.subject() == subject && access.session().is_some();
+        let confirmed =
+            self.confirmed(confirmation, subject) & self.deny_access_token(is_over).await?;
         self.audit(AuditKind::LogoutAll, |event| event.with_subject(subject));
         self.signed_out(confirmed)
     }
@@ -112,11 +118,8 @@ impl Call<'_> {
     }
 }
 
-/// The user and the session of each of `tokens` that has one of ours.
-fn sessions_of(tokens: &[RefreshClaims]) -> impl Iterator<Item = (&str, &str)> {
-    tokens.iter().filter_map(|token| {
-        let base = token.base();
-        base.session()
-            .map(|session| (base.subject(), session.sid()))
-    })
+/// The user and the session of a token that has one.
+fn session(token: &Claims) -> Option<(&str, &str)> {
+    let session = token.session()?;
+    Some((token.subject(), session.sid()))
 }
