@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Entry, Fact, FeedConfig, OnStale, RevocationFeed, append, stream};
 use crate::{
-    Redis,
+    Redis, RedisConfig,
     fixtures::{PATIENCE, ask, command, connect, eventually},
     tag::Tagger,
 };

@@ -152,6 +152,25 @@ async fn the_stream_ends_by_itself_and_keeps_no_more_than_is_needed() {
 }
 
 #[tokio::test]
+async fn an_entry_that_the_server_took_too_long_for_is_sent_again() {
+    let server = RedisServer::start();
+    let deadline = Duration::from_millis(500);
+    let config = RedisConfig::from_url(&server.url()).unwrap();
+    let config = config.with_deadline(deadline).unwrap();
+    let redis = config.connect().await.unwrap();
+    let there = node(&server).await;
+    append(&redis, &ended("a")).await.unwrap();
+    server.freeze();
+    let entry = ended("b");
+    let mut appended = std::pin::pin!(append(&redis, &entry));
+    let early = timeout(deadline + deadline / 5, appended.as_mut()).await;
+    assert!(early.is_err(), "the second attempt is on its way");
+    server.thaw();
+    appended.await.unwrap();
+    comes_to_know(&there, of_session("b")).await;
+}
+
+#[tokio::test]
 async fn a_feed_that_is_dropped_leaves_its_connection() {
     let server = RedisServer::start();
     let redis = connect(&server).await;

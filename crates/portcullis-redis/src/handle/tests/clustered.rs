@@ -132,3 +132,32 @@ async fn a_primary_that_is_demoted_alive_is_left_for_its_successor() {
     tell(&redis, "after").await;
     hears(&feed, "after").await;
 }
+
+#[tokio::test]
+async fn a_frozen_primary_that_was_replaced_is_not_believed_when_it_wakes_up() {
+    let cluster = RedisCluster::start(3, 3);
+    let redis = demanding(&cluster.url(), 1).await;
+    assert_eq!(revoke(&redis, "a").await.unwrap(), Confirmation::Confirmed);
+    let old = cluster.primary_of(KEY);
+    cluster.nodes()[old].freeze();
+    cluster.await_other_primary(KEY, old);
+    eventually("the replica decides", async || {
+        run(&redis, "b").await.is_ok()
+    })
+    .await;
+    eventually("revocations are taken", async || {
+        revoke(&redis, "c").await.is_ok()
+    })
+    .await;
+    cluster.nodes()[old].thaw();
+    run(&redis, "d").await.unwrap();
+    eventually("the old primary is a replica", async || {
+        !cluster.nodes()[old].is_primary()
+    })
+    .await;
+    eventually("a revocation is confirmed", async || {
+        matches!(revoke(&redis, "e").await, Ok(Confirmation::Confirmed))
+    })
+    .await;
+    assert_eq!(list(&redis).await[..2], ["a", "b"]);
+}

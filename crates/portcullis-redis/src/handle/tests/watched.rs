@@ -71,6 +71,37 @@ async fn a_primary_that_is_demoted_alive_is_left_for_its_successor() {
 }
 
 #[tokio::test]
+async fn a_frozen_primary_that_was_replaced_is_not_believed_when_it_wakes_up() {
+    let watched = RedisSentinels::start(2);
+    let url = watched.url();
+    let redis = demanding(&url, 1).await;
+    let feed = another_node(RedisConfig::from_url(&url).unwrap()).await;
+    assert_eq!(revoke(&redis, "a").await.unwrap(), Confirmation::Confirmed);
+    let old = watched.primary();
+    watched.servers()[old].freeze();
+    watched.await_other_primary(old);
+    eventually("the new primary decides", async || {
+        run(&redis, "b").await.is_ok()
+    })
+    .await;
+    eventually("a revocation is confirmed", async || {
+        matches!(revoke(&redis, "c").await, Ok(Confirmation::Confirmed))
+    })
+    .await;
+    tell(&redis, "frozen").await;
+    hears(&feed, "frozen").await;
+    watched.servers()[old].thaw();
+    run(&redis, "d").await.unwrap();
+    eventually("the old primary is a replica", async || {
+        !watched.servers()[old].is_primary()
+    })
+    .await;
+    assert_eq!(revoke(&redis, "e").await.unwrap(), Confirmation::Confirmed);
+    let (list, last) = (list(&redis).await, ["d", "e"].map(str::to_owned));
+    assert!(list.starts_with(&["a".to_owned(), "b".to_owned()]) && list.ends_with(&last));
+}
+
+#[tokio::test]
 async fn one_sentinel_is_enough_and_a_service_that_none_knows_is_an_error() {
     let mut watched = RedisSentinels::start(1);
     for sentinel in &mut watched.sentinels_mut()[..2] {
