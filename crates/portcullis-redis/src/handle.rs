@@ -160,9 +160,14 @@ impl Redis {
         };
         let until = Instant::now() + self.deadline();
         let ran = self.run_alone(script, call, until).await;
-        let (value, mut lane) = ran.inspect_err(|_trouble| permit.give_up())?;
-        let held = lane.replicas_reached(replicas, wait).await;
-        let confirmation = match held {
+        let (value, mut lane) = match ran {
+            // Its keys are on their way to another node, which has to be asked in a special way.
+            Err(trouble) if trouble.kind() == Kind::Moving => {
+                return Ok((self.run(script, call).await?, Confirmation::Unconfirmed));
+            }
+            ran => ran.inspect_err(|_trouble| permit.give_up())?,
+        };
+        let confirmation = match lane.replicas_reached(replicas, wait).await {
             Ok(reached) => {
                 permit.leave(lane);
                 if reached {
@@ -185,22 +190,29 @@ impl Redis {
         until: Instant,
     ) -> Result<(Value, Lane), Trouble> {
         let (nodes, slot) = (&self.inner.nodes, call.slot());
-        let idle = self.inner.lanes.idle(nodes.whereabouts(slot).as_ref());
-        if let Some(mut lane) = idle {
-            match lane.run(script, call, until).await {
-                // It led to a node that is no primary any more, and that has run nothing.
+        let mut lane = self.inner.lanes.idle(nodes.whereabouts(slot).as_ref());
+        // An idle one, and a new one, may lead to a node that does not decide any more; it has
+        // done nothing then, and perhaps says which one does.
+        for _ in 0..2 {
+            let mut open = match lane.take() {
+                Some(lane) => lane,
+                None => self.open_lane(slot, until).await?,
+            };
+            match open.run(script, call, until).await {
                 Err(trouble) if trouble.is_elsewhere() => nodes.learn(slot, &trouble),
-                answer => return Ok((answer?, lane)),
+                answer => return Ok((answer?, open)),
             }
         }
+        let mut open = self.open_lane(slot, until).await?;
+        let answer = open.run(script, call, until).await;
+        Ok((answer?, open))
+    }
+
+    async fn open_lane(&self, slot: Slot, until: Instant) -> Result<Lane, Trouble> {
+        let nodes = &self.inner.nodes;
         let opened = timeout_at(until, nodes.open(slot)).await;
         let connection = opened.map_err(|_late| Trouble::timeout())??;
-        let mut lane = Lane::new(nodes.whereabouts(slot), connection);
-        let answer = lane.run(script, call, until).await;
-        if let Err(trouble) = &answer {
-            nodes.learn(slot, trouble);
-        }
-        Ok((answer?, lane))
+        Ok(Lane::new(nodes.whereabouts(slot), connection))
     }
 
     /// Makes a connection of the caller's own to the primary that `key` is on.

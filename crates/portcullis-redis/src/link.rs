@@ -21,6 +21,9 @@ use crate::{
     trouble::{Kind, Trouble},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// So many deadlines missed in a row end a connection: when the other end has vanished without a
 /// word, the system would go on waiting for a quarter of an hour.
 const MISSES: u32 = 3;
