@@ -1,10 +1,16 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures_util::future::Shared;
 use portcullis_testkit::RedisServer;
+use redis::RedisConnectionInfo;
+use tokio::time::Instant;
 
+use super::{Link, Target};
 use crate::{
     Redis, RedisConfig,
-    fixtures::{ask, command, eventually},
+    dial::{Connection, Dialer},
+    fixtures::{PATIENCE, ask, command, eventually},
+    host::Host,
     trouble::Trouble,
 };
 
@@ -57,20 +63,43 @@ async fn three_late_answers_in_a_row_end_a_connection() {
     }
 }
 
+fn dialer() -> Arc<Dialer> {
+    Arc::new(Dialer::new(RedisConnectionInfo::default(), None))
+}
+
+fn host(server: &RedisServer) -> Host {
+    Host::new("127.0.0.1", server.port())
+}
+
 #[tokio::test]
 async fn a_connection_that_the_server_closed_is_not_written_to() {
     let server = RedisServer::start();
-    let redis = connect(&server).await;
-    let first = number(&redis).await;
-    server
-        .ask(&["CLIENT", "KILL", "ID", &first.to_string()])
-        .unwrap();
+    let link = Link::new(Target::Node(dialer(), host(&server)));
+    let ask = async || {
+        let until = Instant::now() + PATIENCE;
+        link.ask(&command("CLIENT ID"), false, until).await
+    };
+    let first = ask().await.unwrap();
+    server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
     eventually("its end arrives", async || {
-        redis
-            .ask::<u64>(&command("CLIENT ID"))
-            .await
-            .is_ok_and(|number| number != first)
+        let slot = link.slot();
+        let made = slot.connection.as_ref().and_then(Shared::peek);
+        made.is_some_and(|made| made.as_ref().is_ok_and(Connection::is_closed))
     })
     .await;
-    write(&redis).await.unwrap();
+    assert_ne!(ask().await.expect("on another connection"), first);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_dropped_closes_though_an_answer_is_awaited() {
+    let server = RedisServer::start();
+    let mut connection = dialer().dial(&host(&server)).await.unwrap();
+    let blocked = || {
+        let clients = server.ask(&["INFO", "clients"]).unwrap();
+        clients.contains("blocked_clients:1")
+    };
+    let waiting = tokio::spawn(async move { connection.ask(&command("BLPOP list 0")).await });
+    eventually("it waits", async || blocked()).await;
+    waiting.abort();
+    eventually("it is closed", async || !blocked()).await;
 }
