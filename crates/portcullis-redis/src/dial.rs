@@ -1,6 +1,6 @@
 //! Opens connections to single nodes.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use redis::{
     AsyncConnectionConfig, Cmd, RedisConnectionInfo, Value,
@@ -62,10 +62,7 @@ impl Dialer {
         let made = MultiplexedConnection::new_with_config(&self.login, stream, ours);
         let (link, driver) = made.await?;
         let driver = tokio::spawn(driver).abort_handle();
-        Ok(Connection {
-            link,
-            driver: Arc::new(Driver(driver)),
-        })
+        Ok(Connection { link, driver })
     }
 }
 
@@ -81,16 +78,8 @@ impl fmt::Debug for Dialer {
 #[derive(Clone)]
 pub(crate) struct Connection {
     link: MultiplexedConnection,
-    driver: Arc<Driver>,
-}
-
-/// The task that reads and writes; it ends by itself when the connection breaks.
-struct Driver(AbortHandle);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    /// The task that reads and writes; it ends by itself when the connection breaks.
+    driver: AbortHandle,
 }
 
 impl fmt::Debug for Connection {
@@ -104,7 +93,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Whether the other end has hung up.
     pub(crate) fn is_closed(&self) -> bool {
-        self.driver.0.is_finished()
+        self.driver.is_finished()
     }
 
     /// Sends `command` once and waits for its answer without an end.
