@@ -276,7 +276,7 @@ impl Role {
         match self {
             Self::Node { bus } => {
                 say(&format!("--cluster-enabled yes --cluster-port {bus}"));
-                say("--cluster-config-file nodes --cluster-node-timeout 1000");
+                say("--cluster-config-file nodes --cluster-node-timeout 2000");
             }
             Self::Plain {
                 replica_of: Some(port),
@@ -334,6 +334,6 @@ fn eventually(what: &str, it_does: impl Fn() -> bool) {
     let until = SystemClock.now() + PATIENCE;
     while !it_does() {
         assert!(SystemClock.now() < until, "not within {PATIENCE:?}: {what}");
-        thread::sleep(LOOK);
+        thread::park_timeout(LOOK);
     }
 }

@@ -115,3 +115,14 @@ async fn hears(feed: &RevocationFeed, sid: &str) {
     let known = async || !feed.is_stale() && feed.is_revoked(&token).await.unwrap();
     eventually("the node hears", known).await;
 }
+
+#[test]
+fn what_a_user_holds_on_to_can_be_shared_and_cloned() {
+    fn shared<T: Send + Sync + Unpin + Clone>() {}
+    shared::<RedisConfig>();
+    shared::<Redis>();
+    shared::<FeedConfig>();
+    shared::<RevocationFeed>();
+    shared::<crate::RedisSessions>();
+    shared::<crate::RedisRateStore>();
+}

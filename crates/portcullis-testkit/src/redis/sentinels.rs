@@ -1,7 +1,5 @@
 //! A primary with replicas, watched by three sentinels.
 
-use std::fmt::Write as _;
-
 use super::{RedisServer, eventually};
 
 /// What the sentinels call the service.
@@ -117,14 +115,10 @@ impl RedisSentinels {
 }
 
 fn sentinel(watched: u16) -> RedisServer {
-    let mut config = format!("sentinel monitor {SERVICE} 127.0.0.1 {watched} 2\n");
-    for option in ["down-after-milliseconds", "failover-timeout"] {
-        let millis = if option == "failover-timeout" {
-            5_000
-        } else {
-            1_000
-        };
-        writeln!(config, "sentinel {option} {SERVICE} {millis}").expect("a string takes all");
-    }
+    let config = format!(
+        "sentinel monitor {SERVICE} 127.0.0.1 {watched} 2\n\
+         sentinel down-after-milliseconds {SERVICE} 2000\n\
+         sentinel failover-timeout {SERVICE} 5000\n"
+    );
     RedisServer::launch_sentinel(&config)
 }
