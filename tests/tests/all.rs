@@ -11,6 +11,7 @@ mod grpc;
 mod house_rules;
 mod layers;
 mod peer_defects;
+mod rate_limits;
 mod redis;
 mod stacked;
 mod streams;

@@ -1,6 +1,6 @@
 //! What other crates got wrong, one test for each, by the number of the defect.
 //!
-//! Those of tokens, rotation and rate limits are tested where their code is; these cross layers.
+//! Those of tokens and rotation are tested where their code is; these cross layers.
 
 use std::{
     convert::Infallible,
@@ -26,6 +26,7 @@ use crate::layers::{HOST, OWN};
 mod cookies;
 mod csrf;
 mod headers;
+mod limits;
 mod origins;
 
 /// A body that must not be read: it is neither a body nor anything else.

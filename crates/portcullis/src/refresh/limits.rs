@@ -1,11 +1,12 @@
 //! Who may try how often: logins by address and account, refreshes by address and family.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use portcullis_core::{
     keys::DerivedKey,
     rate::{
-        AddressKey, Charge, Limit, Limiter, Outcome, Quota, QuotaError, RateStore, Reservation,
+        AddressKey, Charge, Limit, Limiter, OnStoreFailure, Outcome, Quota, QuotaError, RateStore,
+        Reservation,
     },
     rejection::Rejection,
     store::StoreError,
@@ -41,6 +42,9 @@ pub struct EndpointLimits {
     refresh_address: Limit,
     refresh_family: Limit,
     failure_cap: u32,
+    on_failure: OnStoreFailure,
+    nodes: u32,
+    deadline: Duration,
 }
 
 impl EndpointLimits {
@@ -51,7 +55,6 @@ impl EndpointLimits {
     ///
     /// None: the quotas are constants. The type is that of the other constructors.
     pub fn new() -> Result<Self, QuotaError> {
-        use std::time::Duration;
         let quarter = Duration::from_secs(15 * 60);
         let hour = Duration::from_secs(3600);
         Ok(Self {
@@ -62,6 +65,9 @@ impl EndpointLimits {
             refresh_address: Limit::new("refresh-address", Quota::per_minute(120)?)?.exposed(),
             refresh_family: Limit::new("refresh-family", Quota::per_minute(30)?)?,
             failure_cap: Limiter::MAX_FAILURES,
+            on_failure: OnStoreFailure::default(),
+            nodes: 1,
+            deadline: Limiter::DEADLINE,
         })
     }
 
@@ -121,6 +127,27 @@ impl EndpointLimits {
             ..self
         }
     }
+
+    /// What happens when the store of the limits cannot decide: each process decides alone, unless
+    /// told otherwise.
+    ///
+    /// # Security
+    ///
+    /// [`OnStoreFailure::Admit`] leaves passwords to be guessed for as long as the store is down,
+    /// up to the cap on consecutive failures.
+    pub fn with_on_store_failure(self, on_failure: OnStoreFailure) -> Self {
+        Self { on_failure, ..self }
+    }
+
+    /// How many processes share the store: while each decides alone, it admits its part.
+    pub fn with_expected_nodes(self, nodes: u32) -> Self {
+        Self { nodes, ..self }
+    }
+
+    /// How long the store may take for one decision; 50 ms unless configured.
+    pub fn with_store_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
 }
 
 /// The limits over their store.
@@ -145,7 +172,11 @@ impl Limits {
         store: Arc<dyn RateStore>,
         key: DerivedKey,
     ) -> Result<Self, QuotaError> {
-        let limiter = Limiter::new(store, key).with_failure_cap(config.failure_cap)?;
+        let limiter = Limiter::new(store, key)
+            .with_on_store_failure(config.on_failure)
+            .with_expected_nodes(config.nodes)
+            .with_deadline(config.deadline)
+            .with_failure_cap(config.failure_cap)?;
         Ok(Self { config, limiter })
     }
 
