@@ -138,10 +138,10 @@ async fn a_hundred_thousand_denied_requests_cost_one_trip_a_second() {
 async fn outage(on_failure: OnStoreFailure) -> (Vec<u16>, Limited, RedisServer) {
     let mut server = RedisServer::start();
     let clock = ManualClock::default();
-    let limiter = limiter(store(&server).await, &clock)
+    let one_of_two = limiter(store(&server).await, &clock)
         .with_on_store_failure(on_failure)
         .with_expected_nodes(2);
-    let limited = Limited::by_address(limiter, strict("address", 8));
+    let limited = Limited::by_address(one_of_two, strict("address", 8));
     assert_eq!(limited.status(HOME).await, 200);
     server.stop();
     let mut seen = Vec::new();
