@@ -7,132 +7,20 @@
 
 use std::{fmt, time::Duration};
 
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderValue;
 
-use scan::{pairs, value_of, without};
-
+mod read;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-/// The most bytes of `Cookie` lines that are looked at; what exceeds it is refused, not skipped.
-pub const MAX_COOKIE_BYTES: usize = 64 * 1024;
+pub use read::{Found, MAX_COOKIE_BYTES, Marked, Places, all, find, strip};
 
 /// The most bytes of a cookie's name and value together (RFC 6265bis §5.6).
 pub const MAX_PAIR_BYTES: usize = 4096;
 
 /// The longest `Max-Age` that browsers keep: 400 days (RFC 6265bis §5.5).
 pub const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
-
-/// What a request carries under one cookie name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Found<'a> {
-    /// More than one, or a `Cookie` header past [`MAX_COOKIE_BYTES`]: nobody can say which counts.
-    Ambiguous,
-    /// None.
-    Missing,
-    /// Exactly one, with this value.
-    One(&'a [u8]),
-}
-
-/// Looks up the cookie `name`, a token, in all `Cookie` lines.
-///
-/// # Example
-///
-/// ```
-/// use http::HeaderMap;
-/// use portcullis_core::cookie::{Found, find};
-///
-/// let mut headers = HeaderMap::new();
-/// headers.append("cookie", "theme=dark; access_token=abc".parse().unwrap());
-/// assert_eq!(find(&headers, "access_token"), Found::One(b"abc"));
-/// assert_eq!(find(&headers, "ACCESS_TOKEN"), Found::Missing);
-///
-/// headers.append("cookie", "access_token=planted".parse().unwrap());
-/// assert_eq!(find(&headers, "access_token"), Found::Ambiguous);
-/// ```
-pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Found<'a> {
-    let mut found = Found::Missing;
-    let mut room = MAX_COOKIE_BYTES;
-    for line in headers.get_all(header::COOKIE) {
-        let Some(rest) = room.checked_sub(line.len()) else {
-            return Found::Ambiguous;
-        };
-        room = rest;
-        for pair in pairs(line.as_bytes()) {
-            match (value_of(pair, name.as_bytes()), found) {
-                (None, _) => {}
-                (Some(value), Found::Missing) => found = Found::One(value),
-                (Some(_), _) => return Found::Ambiguous,
-            }
-        }
-    }
-    found
-}
-
-/// Every value under the cookie `name`, in the order received; none past [`MAX_COOKIE_BYTES`].
-pub fn all<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    let lines = if too_long(headers) {
-        None
-    } else {
-        Some(headers.get_all(header::COOKIE))
-    };
-    lines
-        .into_iter()
-        .flatten()
-        .flat_map(|line| pairs(line.as_bytes()))
-        .filter_map(move |pair| value_of(pair, name.as_bytes()))
-}
-
-fn too_long(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(HeaderValue::len)
-        .sum::<usize>()
-        > MAX_COOKIE_BYTES
-}
-
-/// Removes the cookies called one of `names` from every `Cookie` line, keeping the others' bytes.
-///
-/// This is how a layer keeps a token from the service behind it.
-///
-/// ```
-/// use http::HeaderMap;
-/// use portcullis_core::cookie::strip;
-///
-/// let mut headers = HeaderMap::new();
-/// headers.append("cookie", "a=1; access_token=abc; b=2".parse().unwrap());
-/// strip(&mut headers, &["access_token"]);
-/// assert_eq!(headers["cookie"], "a=1; b=2");
-/// ```
-pub fn strip(headers: &mut HeaderMap, names: &[&str]) {
-    let mut lines = headers.get_all(header::COOKIE).iter();
-    let Some(first) = lines.next() else { return };
-    if lines.next().is_none() {
-        match without(first, names) {
-            Some(rest) if !rest.is_empty() => {
-                if let Some(line) = headers.get_mut(header::COOKIE) {
-                    *line = rest;
-                }
-            }
-            Some(_) => drop(headers.remove(header::COOKIE)),
-            None => {}
-        }
-        return;
-    }
-    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
-    if !lines.iter().any(|line| without(line, names).is_some()) {
-        return;
-    }
-    headers.remove(header::COOKIE);
-    for line in lines {
-        let rest = without(&line, names).unwrap_or(line);
-        if !rest.is_empty() {
-            headers.append(header::COOKIE, rest);
-        }
-    }
-}
 
 /// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -3,7 +3,7 @@
 use http::HeaderValue;
 use memchr::memchr;
 
-/// The most pairs that are taken out of a line at once; more take another turn.
+/// How many pairs are taken out of a line at once; more take another turn.
 const BATCH: usize = 4;
 
 /// The parts of `line` between semicolons, untrimmed.
@@ -25,42 +25,85 @@ pub(super) fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     trim_start(rest).strip_prefix(b"=").map(trim)
 }
 
-/// `line` without the cookies called one of `names`; `None` when it has none of them.
-pub(super) fn without(line: &HeaderValue, names: &[&str]) -> Option<HeaderValue> {
-    let (mut kept, mut count) = without_some(line.as_bytes(), names)?;
-    while count == BATCH {
-        let Some(fewer) = without_some(&kept, names) else {
-            break;
-        };
-        (kept, count) = fewer;
-    }
-    // A subset of the bytes of a valid header value is one.
-    Some(HeaderValue::try_from(kept).unwrap_or(HeaderValue::from_static("")))
+/// Where the cookies of some names stand in a line: each from its first byte to that of the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    places: [(usize, usize); BATCH],
+    /// How many there are; of more than [`BATCH`], only so many places are known.
+    count: usize,
 }
 
-/// `line` without the first [`BATCH`] of them, and how many they were. The vector has exactly its
-/// length: a header value takes such a one over as it stands.
-fn without_some(line: &[u8], names: &[&str]) -> Option<(Vec<u8>, usize)> {
-    let mut pieces = [&line[..0]; BATCH + 1];
-    let (mut count, mut from, mut at) = (0, 0, 0);
-    for pair in pairs(line) {
-        let next = line.len().min(at + pair.len() + 1);
-        if count < BATCH
-            && names
-                .iter()
-                .any(|name| value_of(pair, name.as_bytes()).is_some())
-        {
-            pieces[count] = &line[from..at];
-            from = next;
-            count += 1;
+impl Marks {
+    /// Looks for `names` in `line`, and gives the value of each of the first to `found`.
+    pub(super) fn find<'a>(
+        line: &'a [u8],
+        names: &[&str],
+        mut found: impl FnMut(&'a [u8]),
+    ) -> Self {
+        let mut marks = Self::default();
+        let mut at = 0;
+        for pair in pairs(line) {
+            let next = line.len().min(at + pair.len() + 1);
+            for (index, name) in names.iter().enumerate() {
+                let Some(value) = value_of(pair, name.as_bytes()) else {
+                    continue;
+                };
+                if index == 0 {
+                    found(value);
+                }
+                if let Some(place) = marks.places.get_mut(marks.count) {
+                    *place = (at, next);
+                }
+                marks.count += 1;
+                break;
+            }
+            at = next;
         }
-        at = next;
+        marks
     }
-    if count == 0 {
+
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether the places of all are known.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.count <= BATCH
+    }
+
+    /// `line`, in which these marks were found, without what stands there. The vector has exactly
+    /// its length: a header value takes such a one over as it stands.
+    pub(super) fn without(&self, line: &[u8]) -> Vec<u8> {
+        let mut pieces = [&line[..0]; BATCH + 1];
+        let known = self.count.min(BATCH);
+        let mut from = 0;
+        for (piece, &(start, end)) in pieces.iter_mut().zip(&self.places[..known]) {
+            *piece = line.get(from..start).unwrap_or_default();
+            from = end;
+        }
+        pieces[known] = line.get(from..).unwrap_or_default();
+        joined(&mut pieces[..=known])
+    }
+}
+
+/// `line` without the cookies called one of `names`; `None` when it has none of them.
+pub(super) fn without(line: &HeaderValue, names: &[&str]) -> Option<HeaderValue> {
+    let mut marks = Marks::find(line.as_bytes(), names, |_| {});
+    if marks.is_empty() {
         return None;
     }
-    pieces[count] = &line[from..];
-    Some((joined(&mut pieces), count))
+    let mut kept = marks.without(line.as_bytes());
+    while !marks.is_complete() {
+        marks = Marks::find(&kept, names, |_| {});
+        kept = marks.without(&kept);
+    }
+    Some(value(kept))
+}
+
+/// A subset of the bytes of a valid header value, which is one.
+pub(super) fn value(kept: Vec<u8>) -> HeaderValue {
+    HeaderValue::try_from(kept).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// The pieces as one line, which neither begins nor ends with what only stood between two pairs.

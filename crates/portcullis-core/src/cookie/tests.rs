@@ -1,4 +1,6 @@
-use super::*;
+use http::{HeaderMap, header};
+
+use super::{scan::pairs, *};
 use proptest::prelude::*;
 
 #[track_caller]
@@ -212,6 +214,24 @@ proptest! {
         let found: Vec<_> = pairs(line.as_bytes()).collect();
         let want: Vec<_> = line.as_bytes().split(|&byte| byte == b';').collect();
         prop_assert_eq!(found, want);
+    }
+
+    #[test]
+    fn a_marked_cookie_is_stripped_as_one_that_is_looked_for(
+        lines in proptest::collection::vec("([tua]=[a-c]?[; ]{0,2}){0,7}", 0..3),
+    ) {
+        let mut plain = HeaderMap::new();
+        for line in &lines {
+            plain.append(header::COOKIE, line.parse().unwrap());
+        }
+        let mut marked = plain.clone();
+        let places = Marked::find(&plain, &["t", "u"]).places();
+        places.strip(&mut marked, &["t", "u"]);
+        strip(&mut plain, &["t", "u"]);
+        prop_assert_eq!(&plain, &marked);
+        for name in ["t", "u"] {
+            prop_assert_eq!(find(&plain, name), Found::Missing);
+        }
     }
 
     #[test]

@@ -22,20 +22,23 @@ const MAX_DIGITS: usize = 15;
 /// Calls `member` for each member of the object that `bytes` are; `None` when they may be another
 /// thing, after some members perhaps.
 pub(crate) fn read<'a>(bytes: &'a [u8], mut member: impl FnMut(&'a str, Value<'a>)) -> Option<()> {
-    let mut rest = plain_text(bytes)?.strip_prefix('{')?;
-    let mut names = [""; MAX_MEMBERS];
+    let text = plain_text(bytes)?;
+    let mut json = Cursor { text, at: 0 };
+    let mut names = [(0, ""); MAX_MEMBERS];
+    json.eat(b'{')?;
     for count in 0..MAX_MEMBERS {
-        let (name, after) = text(rest)?;
-        if names[..count].contains(&name) {
+        let name = json.text()?;
+        let named = (head(name), name);
+        if names[..count].contains(&named) {
             return None;
         }
-        names[count] = name;
-        let (value, after) = value(after.strip_prefix(':')?)?;
-        member(name, value);
-        if after == "}" {
-            return Some(());
+        names[count] = named;
+        json.eat(b':')?;
+        member(name, json.value()?);
+        if json.eat(b',').is_none() {
+            json.eat(b'}')?;
+            return (json.at == text.len()).then_some(());
         }
-        rest = after.strip_prefix(',')?;
     }
     None
 }
@@ -48,21 +51,51 @@ fn plain_text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|_| all)
 }
 
-fn value(from: &str) -> Option<(Value<'_>, &str)> {
-    if let Some((text, after)) = text(from) {
-        return Some((Value::Text(Cow::Borrowed(text)), after));
-    }
-    let end = from.bytes().position(|byte| !byte.is_ascii_digit())?;
-    let (digits, after) = from.split_at(end);
-    if digits.len() > MAX_DIGITS || digits.len() > 1 && digits.starts_with('0') {
-        return None;
-    }
-    Some((Value::Integer(digits.parse().ok()?), after))
+/// The beginning of a name, which tells most of them apart in one comparison.
+fn head(name: &str) -> u64 {
+    let shift = |head, byte| head << 8 | u64::from(byte);
+    name.bytes().take(8).fold(0, shift)
 }
 
-/// The text that `from` begins with, without its marks, and what follows it.
-fn text(from: &str) -> Option<(&str, &str)> {
-    let inner = from.strip_prefix('"')?;
-    let end = memchr(b'"', inner.as_bytes())?;
-    Some((&inner[..end], &inner[end + 1..]))
+/// Where reading stands.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn eat(&mut self, byte: u8) -> Option<()> {
+        let is_next = self.rest().first() == Some(&byte);
+        self.at += usize::from(is_next);
+        is_next.then_some(())
+    }
+
+    /// The next `length` bytes, and goes on after them and `more`.
+    fn take(&mut self, length: usize, more: usize) -> &'a str {
+        let taken = &self.text[self.at..self.at + length];
+        self.at += length + more;
+        taken
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        self.eat(b'"')?;
+        let length = memchr(b'"', self.rest())?;
+        Some(self.take(length, 1))
+    }
+
+    fn value(&mut self) -> Option<Value<'a>> {
+        if self.rest().first() == Some(&b'"') {
+            return self.text().map(|text| Value::Text(Cow::Borrowed(text)));
+        }
+        let length = self.rest().iter().position(|byte| !byte.is_ascii_digit())?;
+        let digits = self.take(length, 0);
+        if length > MAX_DIGITS || length > 1 && digits.as_bytes()[0] == b'0' {
+            return None;
+        }
+        digits.parse().ok().map(Value::Integer)
+    }
 }

@@ -18,10 +18,16 @@ pub(crate) enum Presented<'a> {
 
 /// The cookie `name`.
 pub(crate) fn from_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Presented<'a> {
-    match cookie::find(headers, name) {
-        Found::Ambiguous => Presented::Ambiguous,
-        Found::Missing => Presented::Missing,
-        Found::One(token) => Presented::Token(token),
+    cookie::find(headers, name).into()
+}
+
+impl<'a> From<Found<'a>> for Presented<'a> {
+    fn from(found: Found<'a>) -> Self {
+        match found {
+            Found::Ambiguous => Self::Ambiguous,
+            Found::Missing => Self::Missing,
+            Found::One(token) => Self::Token(token),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use portcullis_core::{
     Answer, Rejection,
     audit::{AuditEvent, AuditKind, AuditSink},
     clock::{Clock, SystemClock, Timestamp},
-    cookie::{self, CookieSpec},
+    cookie::{CookieSpec, Marked, Places},
     identity::Source,
     rejection::AuthReason,
     store::{Revocations, StoreError, TokenFacts},
@@ -119,7 +119,9 @@ pub(crate) struct Sender<C> {
     /// `None` for nobody, where that is allowed.
     pub(crate) user: Option<Authenticated<C>>,
     /// Whether it carries a Bearer token, which goes no further.
-    pub(crate) bearer: bool,
+    bearer: bool,
+    /// Where its token cookies stand, which go no further either.
+    cookies: Places,
 }
 
 impl Policy {
@@ -129,8 +131,9 @@ impl Policy {
         reader: &CachedReader<C>,
         headers: &HeaderMap,
     ) -> Result<Sender<C>, Rejection> {
+        let marked = Marked::find(headers, &self.token_cookies());
         let cookie = if self.reads_cookie() {
-            credentials::from_cookie(headers, &self.access_cookie)
+            Presented::from(marked.found)
         } else {
             Presented::Missing
         };
@@ -141,7 +144,11 @@ impl Policy {
         };
         let bearer = header != Presented::Missing;
         self.decide(reader, cookie, header)
-            .map(|user| Sender { user, bearer })
+            .map(|user| Sender {
+                user,
+                bearer,
+                cookies: marked.places(),
+            })
             .map_err(|reason| Rejection::Authentication { reason, bearer })
     }
 
@@ -220,7 +227,11 @@ impl Policy {
         sender: Sender<C>,
     ) -> Option<SessionEnded> {
         if !self.forward_tokens {
-            self.strip(request.headers_mut(), sender.bearer);
+            let headers = request.headers_mut();
+            sender.cookies.strip(headers, &self.token_cookies());
+            if sender.bearer {
+                headers.remove(header::AUTHORIZATION);
+            }
         }
         let identity = sender.user?.identity();
         if self.guard.is_none() {
@@ -233,12 +244,13 @@ impl Policy {
         watch
     }
 
-    fn strip(&self, headers: &mut HeaderMap, bearer: bool) {
-        let names = [self.refresh_cookie.as_str(), &self.access_cookie];
-        let count = if self.reads_cookie() { 2 } else { 1 };
-        cookie::strip(headers, &names[..count]);
-        if bearer {
-            headers.remove(header::AUTHORIZATION);
+    /// The names of the cookies that go no further, the access token's first where it is read.
+    fn token_cookies(&self) -> [&str; 2] {
+        let refresh = self.refresh_cookie.as_str();
+        if self.reads_cookie() {
+            [&self.access_cookie, refresh]
+        } else {
+            [refresh, refresh]
         }
     }
 }
