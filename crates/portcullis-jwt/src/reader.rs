@@ -111,7 +111,8 @@ impl TokenReader {
         now: Timestamp,
     ) -> Result<AccessClaims<C>, TokenRejection> {
         self.with_verified_payload(epoch, token, |bytes| {
-            let payload = Payload::read(bytes, &self.rules)?;
+            let mut payload = Payload::default();
+            payload.read(bytes, &self.rules)?;
             let has_extras = payload.has_extras();
             let (base, _) = payload.check(&self.rules, Kind::Access, Expiry::Checked, now)?;
             let custom = extras::read(has_extras.then_some(bytes))?;
@@ -155,7 +156,8 @@ impl TokenReader {
         expiry: Expiry,
     ) -> Result<RefreshClaims, TokenRejection> {
         self.with_verified_payload(&self.keys.load(), token, |bytes| {
-            let payload = Payload::read(bytes, &self.rules)?;
+            let mut payload = Payload::default();
+            payload.read(bytes, &self.rules)?;
             let (base, generation) = payload.check(&self.rules, Kind::Refresh, expiry, now)?;
             Ok(RefreshClaims { base, generation })
         })

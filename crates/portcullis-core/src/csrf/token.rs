@@ -56,9 +56,8 @@ impl CsrfToken {
     pub(super) fn read(text: &[u8]) -> Result<Self, Malformed> {
         if let Ok(secret) = <[u8; SECRET]>::try_from(text) {
             // Without a branch in it, the loop uses vector registers.
-            let valid = secret
-                .iter()
-                .fold(true, |valid, byte| valid & byte.is_ascii_alphanumeric());
+            let others = |so_far, byte: &u8| so_far | u8::from(!byte.is_ascii_alphanumeric());
+            let valid = secret.iter().fold(0, others) == 0;
             return valid.then_some(Self(secret)).ok_or(Malformed::Characters);
         }
         if text.len() != MASKED {
@@ -142,13 +141,11 @@ const fn symbol_at(index: u8) -> u8 {
     ALPHABET[index as usize % ALPHABET.len()]
 }
 
-/// The same bytes as four integers, which are compared in a quarter of the steps and more.
+/// The same bytes as four integers, which take an eighth of the comparisons.
 fn words(secret: &[u8; SECRET]) -> [u64; SECRET / 8] {
     let mut words = [0; SECRET / 8];
-    for (word, bytes) in words.iter_mut().zip(secret.chunks_exact(8)) {
-        *word = bytes
-            .iter()
-            .fold(0, |word, &byte| word << 8 | u64::from(byte));
+    for (word, &bytes) in words.iter_mut().zip(secret.as_chunks().0) {
+        *word = u64::from_ne_bytes(bytes);
     }
     words
 }

@@ -46,9 +46,12 @@ pub(crate) fn read<'a>(bytes: &'a [u8], mut member: impl FnMut(&'a str, Value<'a
 /// Printable ASCII without a backslash: in it, a quotation mark begins or ends a text.
 fn plain_text(bytes: &[u8]) -> Option<&str> {
     // Without a branch in it, the loop uses vector registers.
-    let is_plain = |byte| matches!(byte, b' '..=b'[' | b']'..=b'~');
-    let all = bytes.iter().fold(true, |all, &byte| all & is_plain(byte));
-    std::str::from_utf8(bytes).ok().filter(|_| all)
+    let is_other = |byte| !matches!(byte, b' '..=b'[' | b']'..=b'~');
+    let others = |so_far, &byte: &u8| so_far | u8::from(is_other(byte));
+    if bytes.iter().fold(0, others) != 0 {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok()
 }
 
 /// The beginning of a name, which tells most of them apart in one comparison.
