@@ -28,11 +28,11 @@ pub(crate) fn read<'a>(bytes: &'a [u8], mut member: impl FnMut(&'a str, Value<'a
     json.eat(b'{')?;
     for count in 0..MAX_MEMBERS {
         let name = json.text()?;
-        let named = (head(name), name);
-        if names[..count].contains(&named) {
+        let entry = (head(name), name);
+        if names[..count].contains(&entry) {
             return None;
         }
-        names[count] = named;
+        names[count] = entry;
         json.eat(b':')?;
         member(name, json.value()?);
         if json.eat(b',').is_none() {
