@@ -25,6 +25,9 @@ pub use local::{FeedConfig, OnStale, RevocationFeed};
 /// Puts the stream into a slot of its own in a cluster, whatever the users' slots are.
 const TAG: &str = "{pc-feed}";
 
+/// The longest leeway that a token's expiry is read with.
+const LEEWAY: Duration = Duration::from_secs(60);
+
 /// How often an entry is sent before the caller is told that nobody hears of it.
 const TRIES: u32 = 3;
 
@@ -37,8 +40,8 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fee
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) fact: Fact,
-    /// Until when it counts, in seconds of the server's clock: no token that it concerns is
-    /// accepted from then on, leeway included.
+    /// Until when it counts, in seconds of the server's clock: for a session, the expiry of its
+    /// last access token; otherwise, when no token that it concerns is accepted any more.
     pub(crate) expires: u64,
 }
 
@@ -60,7 +63,11 @@ pub(crate) trait Listener: fmt::Debug + Send + Sync {
 
 impl Entry {
     fn until(&self) -> Timestamp {
-        Timestamp::from_secs(self.expires)
+        let expires = Timestamp::from_secs(self.expires);
+        match self.fact {
+            Fact::NotBefore { .. } | Fact::Token { .. } => expires,
+            Fact::Session { .. } => expires + LEEWAY,
+        }
     }
 
     /// Reads the fields of an entry of the stream, in pairs of name and value.

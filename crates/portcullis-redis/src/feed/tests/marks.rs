@@ -21,7 +21,7 @@ fn marks(entries: &[Entry]) -> Marks {
 fn check(entries: &[Entry], token: &TokenFacts<'_>, want: bool) {
     let revoked = marks(entries).is_revoked(token, &tagger(), NOW);
     assert_eq!(revoked, want, "{entries:?} for {token:?}");
-    let later = marks(entries).is_revoked(token, &tagger(), Timestamp::from_secs(1_060));
+    let later = marks(entries).is_revoked(token, &tagger(), Timestamp::from_secs(1_120));
     assert!(!later, "{entries:?} has expired");
 }
 
@@ -74,10 +74,17 @@ fn the_later_of_two_cuts_and_of_two_ends_holds() {
 }
 
 #[test]
+fn an_ended_session_is_remembered_for_the_leeway_of_its_last_token() {
+    let marks = marks(&[ended("a")]);
+    let at = |secs| marks.is_revoked(&of_session("a"), &tagger(), Timestamp::from_secs(secs));
+    assert!(at(1_119) && !at(1_120));
+}
+
+#[test]
 fn what_has_expired_makes_room_and_what_has_not_never_does() {
     let mut marks = Marks::new(2);
-    let until = |sid: &str, expires| Entry {
-        expires,
+    let until = |sid: &str, until: u64| Entry {
+        expires: until - 60,
         ..ended(sid)
     };
     assert!(marks.keep(&until("a", 1_010), NOW));
@@ -104,10 +111,10 @@ fn one_session_id_of_two_users_is_two_sessions() {
             user: tagger().user("bob"),
             sid: "a".to_owned(),
         },
-        expires: 1_010,
+        expires: 950,
     };
     let anns = Entry {
-        expires: 1_020,
+        expires: 960,
         ..ended("a")
     };
     assert!(marks.keep(&bobs, NOW) && marks.keep(&anns, NOW));
