@@ -3,7 +3,9 @@
     python -m venv venv
     venv/bin/pip install "django==5.2.*" "djangorestframework-simplejwt==5.5.*"
     cargo build -p portcullis-chat
-    venv/bin/python tests/django/blacklist.py target/debug/portcullis-chat
+    venv/bin/python tests/django/blacklist.py target/debug/portcullis-chat [FLAG]...
+
+Flags are handed on, like `--redis URL --rotation-key-file FILE` for sessions in Redis.
 """
 
 import datetime
@@ -39,10 +41,10 @@ def configure(database):
     call_command("migrate", verbosity=0)
 
 
-def start(program, database):
+def start(program, database, more):
     tomorrow = datetime.date.today() + datetime.timedelta(days=1)
     flags = ["--listen", "127.0.0.1:0", "--database", database, "--signing-key", KEY]
-    flags += ["--adopt-django-tokens", tomorrow.isoformat()]
+    flags += ["--adopt-django-tokens", tomorrow.isoformat(), *more]
     process = subprocess.Popen([program, *flags], stdout=subprocess.PIPE, text=True)
     banner = process.stdout.readline()
     url = next(word for word in banner.split() if word.startswith("http://"))
@@ -121,12 +123,12 @@ def questions(host):
     yield "Django flushes the row when it has expired", flushed
 
 
-def main(program):
+def main(program, *more):
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         database = str(pathlib.Path(folder) / "db.sqlite3")
         configure(database)
-        process, host = start(program, database)
+        process, host = start(program, database, more)
         try:
             for question, passed in questions(host):
                 failed += not passed
@@ -139,4 +141,4 @@ def main(program):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -139,6 +139,12 @@ async fn a_session_lives_and_ends_on_both_processes() {
     }
     let refresh = status(&mut thief, Method::POST, "/api/auth/refresh/").await;
     assert_eq!(refresh, StatusCode::UNAUTHORIZED);
+
+    let keys = pair.redis.ask(&["KEYS", "*"]).unwrap();
+    for key in keys.lines() {
+        let left = pair.redis.ask(&["PTTL", key]).unwrap();
+        assert_ne!(left, "-1", "{key} never expires");
+    }
 }
 
 /// Refreshes, and tries again what is 503.
