@@ -258,6 +258,7 @@ macro_rules! revocations_conformance {
             $make,
             $run,
             [
+                a_cut_never_moves_back,
                 a_cut_refuses_sessions_up_to_its_millisecond,
                 a_cut_refuses_django_tokens_five_seconds_longer,
                 a_denied_token_is_refused_until_it_expires,

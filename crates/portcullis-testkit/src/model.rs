@@ -28,6 +28,8 @@ pub struct Model {
     cuts: BTreeMap<String, Timestamp>,
     listed: BTreeMap<(String, String), Timestamp>,
     denied: BTreeMap<(String, String), Timestamp>,
+    /// The ends of families that were forgotten.
+    past_ends: Vec<Timestamp>,
 }
 
 fn key(subject: &str, id: &str) -> (String, String) {
@@ -47,6 +49,7 @@ impl Model {
             cuts: BTreeMap::new(),
             listed: BTreeMap::new(),
             denied: BTreeMap::new(),
+            past_ends: Vec::new(),
         }
     }
 
@@ -89,7 +92,7 @@ impl Model {
     /// What `presented` gets at `now`.
     pub fn rotate(&mut self, presented: &Presented<'_>, now: Timestamp) -> Verdict {
         let id = key(presented.subject, presented.sid);
-        self.families.retain(|_, family| !family.is_gone(now));
+        self.forget(now);
         match self.families.get(&id).map(History::ended) {
             Some(Some(reason)) => return Verdict::Refused(Refusal::Revoked(reason)),
             Some(None) => {}
@@ -160,6 +163,12 @@ impl Model {
         Ok(())
     }
 
+    fn forget(&mut self, now: Timestamp) {
+        let gone = self.families.values().filter(|family| family.is_gone(now));
+        self.past_ends.extend(gone.flat_map(History::ends));
+        self.families.retain(|_, family| !family.is_gone(now));
+    }
+
     /// Which grant `generation` earns; `None` is reuse.
     fn grant(
         &mut self,
@@ -225,7 +234,7 @@ impl Model {
 
     /// Ends one family, known or not.
     pub fn revoke(&mut self, subject: &str, sid: &str, reason: RevokeReason, now: Timestamp) {
-        self.families.retain(|_, family| !family.is_gone(now));
+        self.forget(now);
         let absolute_end = now + self.policy.absolute;
         self.families
             .entry(key(subject, sid))
@@ -332,10 +341,8 @@ impl Model {
 
     /// Whether something ends between `from` and `to`: what a clock that goes back would undo.
     pub fn ends_between(&self, from: Timestamp, to: Timestamp) -> bool {
-        let families = self.families.values().flat_map(|family| {
-            let (_, _, idle_end) = family.current();
-            [family.absolute_end, idle_end]
-        });
+        let families = self.families.values().flat_map(History::ends);
+        let families = families.chain(self.past_ends.iter().copied());
         let marks = self.listed.values().chain(self.denied.values()).copied();
         families.chain(marks).any(|end| from <= end && end <= to)
     }

@@ -19,7 +19,7 @@ end
 
 local cut = tonumber(redis.call('GET', KEYS[2]) or 0)
 local left, evicted = make_room(families, index, cut, most - 1, access)
-forget_spent(families, index, cut, 4 * most, access)
+forget_spent(families, index, cut, 4 * most)
 
 -- After every cut, also in its millisecond or after the clock was set back.
 local created = math.max(now, cut + 1, tonumber(ARGV[8]) + 1)

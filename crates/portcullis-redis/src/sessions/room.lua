@@ -22,22 +22,19 @@ local function make_room(families, index, cut, most, access)
   return math.min(#living, most), evicted
 end
 
--- Forgets ended families whose access tokens have expired, a hundred at a time, once the index
--- names more than `most`: what they refused is then refused as unknown.
-local function forget_spent(families, index, cut, most, access)
+-- Forgets families of no more use, a hundred of each kind at a time, once the index names more
+-- than `most`: those that the cut refuses anyhow, and tombstones whose access tokens have expired.
+-- What they refused is then refused as unknown.
+local function forget_spent(families, index, cut, most)
   if redis.call('ZCARD', index) <= most then
     return
   end
-  local spent =
-    { redis.call('ZRANGE', index, string.format('%.0f', -now), '(0', 'BYSCORE', 'LIMIT', 0, 100) }
-  if cut + access <= now then
-    local upto = string.format('%.0f', cut)
-    spent[2] = redis.call('ZRANGE', index, '(0', upto, 'BYSCORE', 'LIMIT', 0, 100)
-  end
-  for _, sids in ipairs(spent) do
-    for _, sid in ipairs(sids) do
+  local function forget(from, to)
+    for _, sid in ipairs(redis.call('ZRANGE', index, from, to, 'BYSCORE', 'LIMIT', 0, 100)) do
       redis.call('DEL', families .. sid)
       redis.call('ZREM', index, sid)
     end
   end
+  forget(string.format('%.0f', -now), '(0')
+  forget('(0', string.format('%.0f', cut))
 end

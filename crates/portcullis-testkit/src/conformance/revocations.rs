@@ -59,6 +59,17 @@ pub async fn a_cut_refuses_sessions_up_to_its_millisecond(harness: &impl Harness
     assert!(!steps.is_revoked(&bob).await);
 }
 
+/// A second cut does not spare what the first one refused, though the clock went back.
+pub async fn a_cut_never_moves_back(harness: &impl Harness) {
+    let steps = Steps::new(harness);
+    steps.at(60_000).await;
+    let opened = steps.open("ann", "a").await;
+    steps.revoke_all("ann").await;
+    steps.at(30_000).await.revoke_all("ann").await;
+    assert!(steps.is_revoked(&access("a", &opened)).await);
+    assert!(steps.sessions("ann").await.is_empty());
+}
+
 /// A token without a session is refused up to five seconds after the cut.
 pub async fn a_cut_refuses_django_tokens_five_seconds_longer(harness: &impl Harness) {
     let steps = Steps::new(harness);

@@ -86,6 +86,12 @@ impl History {
         }
     }
 
+    /// When it may come to an end of its own.
+    pub(super) fn ends(&self) -> [Timestamp; 2] {
+        let (_, _, idle_end) = self.current();
+        [self.absolute_end, idle_end]
+    }
+
     pub(super) fn is_gone(&self, now: Timestamp) -> bool {
         let (_, _, idle_end) = self.current();
         now >= self.absolute_end || (self.ended().is_none() && now >= idle_end)

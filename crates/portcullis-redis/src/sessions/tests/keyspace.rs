@@ -223,6 +223,23 @@ async fn of_an_ended_session_only_the_reason_and_the_end_are_kept() {
     }
 }
 
+#[tokio::test]
+async fn a_login_drops_the_sessions_that_idled_out_from_the_index() {
+    let node = RedisHarness::start().await;
+    for (day, sid) in [(0, "a"), (1, "b"), (9, "c")] {
+        node.set(node.now() + Duration::from_secs(day * 86_400))
+            .await;
+        open(&node, sid).await;
+    }
+    let keys = users_keys(&node.redis).await;
+    let index = keys
+        .iter()
+        .find(|key| key.ends_with(":i"))
+        .expect("an index");
+    let named: Vec<String> = ask(&node.redis, &format!("ZRANGE {index} 0 -1")).await;
+    assert_eq!(named, ["c"]);
+}
+
 /// What the feed was told, without the times: kind, and the id of a session.
 async fn told(node: &RedisHarness) -> Vec<String> {
     let entries: Vec<(String, Vec<String>)> =

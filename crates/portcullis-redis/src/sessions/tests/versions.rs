@@ -11,7 +11,7 @@ use portcullis_core::{
 };
 use portcullis_testkit::Harness;
 
-use super::harness::RedisHarness;
+use super::{harness::RedisHarness, keyspace::users_keys};
 use crate::fixtures::ask;
 
 /// A process that opens families under the old key, and one that opens them under the new one.
@@ -167,6 +167,23 @@ async fn a_cut_ends_what_either_version_opened_and_spares_the_next_login() {
             assert!(!is_revoked(node, sid, opened).await, "{sid}");
         }
     }
+}
+
+#[tokio::test]
+async fn both_versions_have_the_same_cut_whichever_has_the_younger_family() {
+    let (old, new) = two_nodes().await;
+    let now = old.now();
+    open(&new, "b", 2).await;
+    open(&old, "a", 1).await;
+    old.set(now).await;
+    let _ = new.store.revoke_all("ann", &policy()).await.unwrap();
+    let keys = users_keys(&new.redis).await;
+    let mut cuts: Vec<u64> = Vec::new();
+    for key in keys.iter().filter(|key| key.ends_with(":n")) {
+        cuts.push(ask(&new.redis, &format!("GET {key}")).await);
+    }
+    let youngest = now.as_millis() + 20;
+    assert_eq!(cuts, [youngest, youngest]);
 }
 
 #[tokio::test]
