@@ -20,7 +20,10 @@ use portcullis_core::{
     store::Revocations,
 };
 
-use crate::config::{self, Algorithm, ConfigError, CookieProfileArg, CsrfBindingArg, Settings};
+use crate::{
+    config::{self, Algorithm, ConfigError, CookieProfileArg, CsrfBindingArg, Settings},
+    telemetry,
+};
 
 #[cfg(test)]
 mod tests;
@@ -68,7 +71,9 @@ impl Policies {
             limiter: Limiter::new(
                 stores.rates.clone(),
                 keys.current().derive(Purpose::Limiter),
-            ),
+            )
+            .with_clock(clock.clone())
+            .with_audit(telemetry::audit()),
             headers: HeaderPolicy::strict(),
             https_port: https_port(settings),
             rotation_keys: keys,

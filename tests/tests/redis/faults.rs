@@ -127,6 +127,9 @@ async fn redis_hangs_for_ten_seconds() {
         let reply = before.nodes[0].refresh(&before.staying).await.expect(503);
         assert!(!reply.touches_cookies());
     }
+    // The feed has been silent for too long by now, and there is nobody to ask.
+    let access = &before.staying.access;
+    assert_eq!(before.nodes[0].knock(access).await, 503);
     server.thaw();
     check("hangs for 10 s", &during, before.afterwards().await);
     before.world.scan(&server);

@@ -11,7 +11,7 @@ use portcullis_core::{
     keys::{Purpose, RotationKeys},
     memory::{MemoryRateStore, MemorySessions},
     origin::Origin,
-    rate::RateStore,
+    rate::{Limiter, RateStore},
     respond::{Respond, SharedRespond},
     rotation::RotationPolicy,
     store::{Blacklist, FamilyStore, Revocations},
@@ -350,8 +350,10 @@ impl Builder {
             None => EndpointLimits::new().map_err(|error| invalid(&error))?,
         };
         let limiter_key = self.keys.current().derive(Purpose::Limiter);
-        let limits = Limits::new(limits, self.stores.rates.clone(), limiter_key)
-            .map_err(|error| invalid(&error))?;
+        let limiter = Limiter::new(self.stores.rates.clone(), limiter_key)
+            .with_clock(self.clock.clone())
+            .with_audit(self.audit.clone());
+        let limits = Limits::new(limits, limiter).map_err(|error| invalid(&error))?;
         let reader = self
             .reader
             .unwrap_or_else(|| TokenReader::new(self.signing.clone()));

@@ -1,12 +1,10 @@
 //! Who may try how often: logins by address and account, refreshes by address and family.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use portcullis_core::{
-    keys::DerivedKey,
     rate::{
-        AddressKey, Charge, Limit, Limiter, OnStoreFailure, Outcome, Quota, QuotaError, RateStore,
-        Reservation,
+        AddressKey, Charge, Limit, Limiter, OnStoreFailure, Outcome, Quota, QuotaError, Reservation,
     },
     rejection::Rejection,
     store::StoreError,
@@ -167,12 +165,9 @@ pub(super) struct LoginKeys<'a> {
 }
 
 impl Limits {
-    pub(super) fn new(
-        config: EndpointLimits,
-        store: Arc<dyn RateStore>,
-        key: DerivedKey,
-    ) -> Result<Self, QuotaError> {
-        let limiter = Limiter::new(store, key)
+    /// The limits of `config`, counted by `limiter`.
+    pub(super) fn new(config: EndpointLimits, limiter: Limiter) -> Result<Self, QuotaError> {
+        let limiter = limiter
             .with_on_store_failure(config.on_failure)
             .with_expected_nodes(config.nodes)
             .with_deadline(config.deadline)
