@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::{
     ConnectError, Redis,
     nodes::Nodes,
-    tls::Tls,
+    tls::Trust,
     url::{Form, Login, Place},
 };
 
@@ -34,7 +34,7 @@ mod tests;
 pub struct RedisConfig {
     place: Place,
     to_sentinels: Login,
-    tls: Option<Tls>,
+    trust: Trust,
     pub(crate) settings: Settings,
 }
 
@@ -106,7 +106,7 @@ impl RedisConfig {
     /// else reads.
     pub fn from_url(url: &str) -> Result<Self, ConfigError> {
         let place = Place::parse(url).map_err(ConfigError::url)?;
-        if place.tls && !Tls::COMPILED_IN {
+        if place.tls && !Trust::COMPILED_IN {
             return Err(ConfigError::url(
                 "a `rediss` URL without the feature `tls` of portcullis-redis".to_owned(),
             ));
@@ -114,7 +114,7 @@ impl RedisConfig {
         Ok(Self {
             place,
             to_sentinels: Login::default(),
-            tls: None,
+            trust: Trust::default(),
             settings: Settings::default(),
         })
     }
@@ -127,18 +127,41 @@ impl RedisConfig {
     ///
     /// [`ConfigError`] when the URL is not a `rediss` one, and when `pem` holds no certificate.
     pub fn with_ca_pem(mut self, pem: &[u8]) -> Result<Self, ConfigError> {
-        if !self.place.tls {
-            return Err(ConfigError {
-                found: "a certificate authority for a connection in plain text".to_owned(),
-                wanted: "a `rediss://` URL",
-            });
-        }
-        let tls = Tls::trusting(pem).map_err(|why| ConfigError {
+        self.check_tls("a certificate authority")?;
+        let trust = self.trust.with_authorities(pem);
+        self.trust = trust.map_err(|why| ConfigError {
             found: format!("the PEM of a certificate authority ({why})"),
             wanted: "one or more blocks `-----BEGIN CERTIFICATE-----`",
         })?;
-        self.tls = Some(tls);
         Ok(self)
+    }
+
+    /// Shows the certificates in `chain` to servers that ask for one (`tls-auth-clients`); `key` is
+    /// the private key of the first of them. Both are PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the URL is not a `rediss` one, when `chain` holds no certificate or
+    /// `key` no private key, and when the two do not belong together.
+    pub fn with_client_pem(mut self, chain: &[u8], key: &[u8]) -> Result<Self, ConfigError> {
+        self.check_tls("a client certificate")?;
+        let trust = self.trust.with_client(chain, key);
+        self.trust = trust.map_err(|why| ConfigError {
+            found: format!("the PEM of a client certificate or its key ({why})"),
+            wanted: "blocks `-----BEGIN CERTIFICATE-----` and the one `-----BEGIN PRIVATE KEY-----` \
+                     of the first of them",
+        })?;
+        Ok(self)
+    }
+
+    fn check_tls(&self, what: &str) -> Result<(), ConfigError> {
+        if self.place.tls {
+            return Ok(());
+        }
+        Err(ConfigError {
+            found: format!("{what} for a connection in plain text"),
+            wanted: "a `rediss://` URL",
+        })
     }
 
     /// Logs in at the sentinels too: as `user`, or as the default user.
@@ -258,10 +281,8 @@ impl RedisConfig {
     ///
     /// [`ConnectError`] when the server cannot be reached within 5 s, refuses us or is too old.
     pub async fn connect(self) -> Result<Redis, ConnectError> {
-        let tls = match self.tls {
-            None if self.place.tls => Some(Tls::of_system().map_err(ConnectError::tls)?),
-            given => given,
-        };
+        let tls = self.place.tls.then(|| self.trust.ready()).transpose();
+        let tls = tls.map_err(ConnectError::tls)?;
         Redis::open(
             Nodes::new(&self.place, &self.to_sentinels, tls),
             self.settings,

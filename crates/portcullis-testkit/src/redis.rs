@@ -63,7 +63,7 @@ enum Role {
     /// A sentinel, whose configuration is in its folder.
     Sentinel,
     /// By itself, and takes TLS alone; certificate and key are in its folder.
-    Tls,
+    Tls { asks_clients: bool },
 }
 
 impl RedisServer {
@@ -76,14 +76,17 @@ impl RedisServer {
         Self::launch(|| Role::Plain { replica_of: None }, &[])
     }
 
-    /// Starts a server that takes TLS connections alone, and asks no client for a certificate.
+    /// Starts a server that takes TLS connections alone; from clients that show a certificate of
+    /// `authority`, if there is one.
     ///
     /// # Panics
     ///
-    /// As [`start`](Self::start), and when the server cannot read `certificate` or `key`, both in
-    /// PEM.
-    pub fn start_tls(certificate: &str, key: &str) -> Self {
-        Self::launch(|| Role::Tls, &[("certificate", certificate), ("key", key)])
+    /// As [`start`](Self::start), and when the server cannot read what it is given, all in PEM.
+    pub fn start_tls(certificate: &str, key: &str, authority: Option<&str>) -> Self {
+        let asks_clients = authority.is_some();
+        let authority = ("authority", authority.unwrap_or(certificate));
+        let files = [("certificate", certificate), ("key", key), authority];
+        Self::launch(|| Role::Tls { asks_clients }, &files)
     }
 
     /// Starts a replica of this server, and returns once it holds the same.
@@ -136,7 +139,7 @@ impl RedisServer {
     /// Where a client finds the server.
     pub fn url(&self) -> String {
         let scheme = match self.role {
-            Role::Tls => "rediss",
+            Role::Tls { .. } => "rediss",
             _ => "redis",
         };
         format!("{scheme}://{}", self.address())
@@ -269,7 +272,7 @@ impl Role {
             say("config --sentinel");
         }
         match self {
-            Self::Tls => say(&format!("--port 0 --tls-port {port} --tls-auth-clients no")),
+            Self::Tls { .. } => say(&format!("--port 0 --tls-port {port}")),
             _ => say(&format!("--port {port}")),
         }
         say("--bind 127.0.0.1");
@@ -281,10 +284,13 @@ impl Role {
             Self::Plain {
                 replica_of: Some(port),
             } => say(&format!("--replicaof 127.0.0.1 {port}")),
-            Self::Tls => say(
-                "--tls-cert-file certificate --tls-key-file key --tls-ca-cert-file \
-                              certificate",
-            ),
+            Self::Tls { asks_clients } => {
+                say("--tls-cert-file certificate --tls-key-file key");
+                let asks = if *asks_clients { "yes" } else { "no" };
+                say(&format!(
+                    "--tls-ca-cert-file authority --tls-auth-clients {asks}"
+                ));
+            }
             Self::Plain { replica_of: None } | Self::Sentinel => {}
         }
         if !matches!(self, Self::Sentinel) {

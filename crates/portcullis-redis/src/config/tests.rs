@@ -72,6 +72,34 @@ fn debug_does_not_show_the_password() {
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn a_client_certificate_needs_its_own_key() {
+    let made = || rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+    let (ours, others) = (made(), made());
+    let (chain, key) = (ours.cert.pem(), ours.signing_key.serialize_pem());
+    let other = others.signing_key.serialize_pem();
+    let config = |url| RedisConfig::from_url(url).unwrap();
+    let with = |url, chain: &str, key: &str| {
+        let with = config(url).with_client_pem(chain.as_bytes(), key.as_bytes());
+        with.map_err(|error| error.to_string())
+    };
+    assert!(with("rediss://a", &chain, &key).is_ok());
+    for (chain, key) in [
+        ("", &*key),
+        (&*chain, ""),
+        (&*chain, &*other),
+        (&*key, &*key),
+    ] {
+        let error = with("rediss://a", chain, key).unwrap_err();
+        assert!(error.contains("BEGIN PRIVATE KEY"), "{error}");
+    }
+    let error = with("redis://a", &chain, &key).unwrap_err();
+    assert!(error.contains("rediss://"), "{error}");
+    let shown = format!("{:?}", with("rediss://a", &chain, &key));
+    assert!(!shown.contains("PRIVATE"), "{shown}");
+}
+
 #[test]
 fn only_sentinels_are_logged_in_at() {
     let config = |url| RedisConfig::from_url(url).unwrap();

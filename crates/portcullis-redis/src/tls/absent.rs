@@ -6,22 +6,33 @@ use tokio::net::TcpStream;
 
 use crate::host::Host;
 
+/// Trusts nobody.
+#[derive(Clone, Default)]
+pub(crate) struct Trust(());
+
 /// Never made.
 #[derive(Clone)]
 pub(crate) struct Tls(Infallible);
 
-impl Tls {
+impl Trust {
     /// Whether this build can encrypt.
     pub(crate) const COMPILED_IN: bool = false;
 
-    pub(crate) fn trusting(_pem: &[u8]) -> Result<Self, String> {
-        Self::of_system()
+    pub(crate) fn with_authorities(self, _pem: &[u8]) -> Result<Self, String> {
+        self.ready().map(|_| self)
     }
 
-    pub(crate) fn of_system() -> Result<Self, String> {
+    pub(crate) fn with_client(self, _chain: &[u8], _key: &[u8]) -> Result<Self, String> {
+        self.ready().map(|_| self)
+    }
+
+    pub(crate) fn ready(&self) -> Result<Tls, String> {
+        let () = self.0;
         Err("portcullis-redis was built without its feature `tls`".to_owned())
     }
+}
 
+impl Tls {
     pub(crate) fn secure(&self, _: &Host, _: TcpStream) -> Ready<io::Result<TcpStream>> {
         match self.0 {}
     }

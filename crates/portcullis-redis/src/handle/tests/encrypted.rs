@@ -1,6 +1,6 @@
 //! Connections over TLS.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::*;
 
@@ -10,17 +10,27 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // By the same name as what it signs, OpenSSL would take that for signed by itself.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
-    /// A server whose certificate is for `name`.
-    fn serve(&self, name: &str) -> RedisServer {
+    /// A certificate for `name`, and its key.
+    fn vouch_for(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        RedisServer::start_tls(&certificate.pem(), &key.serialize_pem())
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A server whose certificate is for `name`.
+    fn serve(&self, name: &str) -> RedisServer {
+        let (certificate, key) = self.vouch_for(name);
+        RedisServer::start_tls(&certificate, &key, None)
     }
 
     fn trusted_at(&self, url: &str) -> RedisConfig {
@@ -63,6 +73,19 @@ async fn a_server_that_cannot_be_verified_is_not_spoken_to() {
     check_refused(of_system, "certificate").await;
     let misnamed = ours.serve("elsewhere.example");
     check_refused(ours.trusted_at(&misnamed.url()), "certificate").await;
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_certificate_gets_ours() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.vouch_for("127.0.0.1");
+    let server = RedisServer::start_tls(&certificate, &key, Some(&authority.0.pem()));
+    check_refused(authority.trusted_at(&server.url()), "ertificate").await;
+    let config = authority.trusted_at(&server.url());
+    let (chain, key) = authority.vouch_for("client");
+    let config = config.with_client_pem(chain.as_bytes(), key.as_bytes());
+    let redis = connect(config.unwrap()).await;
+    assert_eq!(run(&redis, "a").await.unwrap(), 1);
 }
 
 #[tokio::test]
