@@ -30,10 +30,12 @@ mod tests;
 /// Keeps refresh families, revocations and the blacklist in Redis, for all processes together.
 ///
 /// Each decision is one script and one round trip, at the server's own time. A revocation, and
-/// whatever else ends a family, also goes to the feed, as a second command; the answer comes after
-/// both. A call that is late is not repeated, since it may have been carried out: the error goes
-/// to the caller, whose client tries again and gets what it would have got. Whatever writes goes on
-/// to its end when its answer is dropped.
+/// whatever else ends a family, also goes to the feed, as a second command, and the answer comes
+/// after both. Whatever writes goes on to its end when its answer is dropped.
+///
+/// An error does not mean that nothing was done. A call that is late is not repeated, since it may
+/// have been carried out: the error goes to the caller, whose client tries again and gets what it
+/// would have got. A revocation that failed is to be repeated until it succeeds.
 ///
 /// It is each of [`FamilyStore`], [`Revocations`] and [`Blacklist`], and cloning it is cheap.
 /// As `Revocations` it asks the server every time, and watches nothing.

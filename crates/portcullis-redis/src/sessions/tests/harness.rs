@@ -54,6 +54,14 @@ for i = 1, #ARGV, 3 do
   redis.call('RESTORE', ARGV[i], ARGV[i + 1], ARGV[i + 2], 'ABSTTL')
 end";
 
+/// Names the keys that never end.
+const ENDLESS: &str = "
+local endless = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if key ~= 'now' and redis.call('PTTL', key) < 0 then table.insert(endless, key) end
+end
+return table.concat(endless, ' ')";
+
 /// Name, expiry and dump of keys.
 type Saved = Vec<(String, i64, Vec<u8>)>;
 
@@ -126,6 +134,16 @@ impl RedisHarness {
             clock: self.clock.clone(),
             saved: self.saved.clone(),
             tags: versions.len(),
+        }
+    }
+}
+
+/// Whatever a test did, no key is left that never ends.
+impl Drop for RedisHarness {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let endless = self.server.ask(&["EVAL", ENDLESS, "0"]);
+            assert_eq!(endless.unwrap(), "", "keys without an end");
         }
     }
 }
