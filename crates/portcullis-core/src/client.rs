@@ -297,6 +297,23 @@ impl ClientPolicy {
         }
     }
 
+    /// The client as [`client`](Self::client) finds it, but for the address.
+    ///
+    /// Where no proxy is declared, the peer is not looked at.
+    pub fn client_without_address<'a>(&self, request: &RequestView<'a>) -> Client<'a> {
+        if !self.trusts_nobody() {
+            return Client {
+                address: None,
+                ..self.client(request)
+            };
+        }
+        Client {
+            address: None,
+            scheme: self.direct_scheme,
+            host: Host::of(request),
+        }
+    }
+
     /// The scheme alone, as [`client`](Self::client) finds it.
     ///
     /// Where no proxy is declared, the request is not looked at.

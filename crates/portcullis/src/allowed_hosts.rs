@@ -135,7 +135,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let view = RequestView::of(&request);
-        let client = self.shared.client.client(&view);
+        let client = self.shared.client.client_without_address(&view);
         let Err(reason) = self.shared.hosts.check(&view, &client) else {
             return ResponseFuture::passed(self.inner.call(request));
         };

@@ -195,9 +195,13 @@ fn check_scheme_and_host(
     want: (&str, Option<&str>),
 ) {
     let request = request(peer, headers);
-    let client = policy.client(&RequestView::of(&request));
-    let host = client.host().map(|host| host.host());
-    assert_eq!((client.scheme.as_str(), host), want, "{headers:?}");
+    let view = RequestView::of(&request);
+    for client in [policy.client(&view), policy.client_without_address(&view)] {
+        let host = client.host().map(|host| host.host());
+        assert_eq!((client.scheme.as_str(), host), want, "{headers:?}");
+    }
+    assert_eq!(policy.scheme(&view).as_str(), want.0, "{headers:?}");
+    assert_eq!(policy.client_without_address(&view).address, None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::{HeaderMap, HeaderValue, Response, header};
 use portcullis_core::{
     audit::{AuditEvent, AuditKind, AuditSink},
-    client::{Client, ClientPolicy},
+    client::ClientPolicy,
     clock::Clock,
     csrf::{CsrfExplanation, CsrfPass, CsrfPolicy, CsrfRejection, CsrfToken, SessionRef},
     identity::Identity,
@@ -41,7 +41,7 @@ impl Shared {
         this: &Arc<Self>,
         request: &RequestView<'_>,
     ) -> Result<After, Box<Refused>> {
-        let client = this.client.client(request);
+        let client = this.client.client_without_address(request);
         let verdict = match request.extensions.get::<CsrfExempt>() {
             Some(_) => Ok(CsrfPass::Exempt),
             None => this.policy.check(request, &client),
@@ -51,7 +51,7 @@ impl Shared {
             Ok(_) => None,
             Err(rejection) => {
                 let explanation = this.policy.explain(rejection, request, &client);
-                this.report(&explanation, request, &client);
+                this.report(&explanation, request);
                 if !this.policy.is_report_only() {
                     let refused = Refused {
                         explanation,
@@ -91,12 +91,7 @@ impl Shared {
         self.policy.issue(session).ok()
     }
 
-    fn report(
-        &self,
-        explanation: &CsrfExplanation,
-        request: &RequestView<'_>,
-        client: &Client<'_>,
-    ) {
+    fn report(&self, explanation: &CsrfExplanation, request: &RequestView<'_>) {
         let Some(audit) = &self.audit else { return };
         let reason = if self.policy.is_report_only() {
             format!("report only: {explanation}")
@@ -104,7 +99,7 @@ impl Shared {
             explanation.to_string()
         };
         let mut event = AuditEvent::new(AuditKind::Refused, audit.clock.now())
-            .with_address(client.address)
+            .with_address(self.client.address(request))
             .with_reason(reason);
         if let Some(identity) = request.extensions.get::<Identity>() {
             event = event.with_subject(identity.subject());

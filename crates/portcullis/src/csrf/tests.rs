@@ -4,6 +4,7 @@ use http::{Request, Response, header};
 use portcullis_core::{
     Rejection, Secret,
     audit::{AuditKind, MemoryAudit},
+    client::PeerAddr,
     clock::SystemClock,
     cookie::CookieSpec,
     identity::{Identity, Source},
@@ -247,7 +248,9 @@ fn report_only_lets_pass_and_tells() {
     let audit = Arc::new(MemoryAudit::default());
     let layer = CsrfLayer::new(policy().insecure_report_only())
         .with_audit(audit.clone(), Arc::new(SystemClock));
-    let forged = Request::post("/").header("origin", "https://evil.test");
+    let forged = Request::post("/")
+        .header("origin", "https://evil.test")
+        .extension(PeerAddr::from(([192, 0, 2, 7], 50_000)));
     let response = pass(&layer, signed_in(forged.body(()).unwrap()), |_| {
         Response::new("ok")
     });
@@ -262,6 +265,7 @@ fn report_only_lets_pass_and_tells() {
         (event.kind, event.subject.as_deref()),
         (AuditKind::Refused, Some("42"))
     );
+    assert_eq!(event.address, Some([192, 0, 2, 7].into()));
     let reason = event.reason.as_deref().unwrap();
     assert!(reason.starts_with("report only: csrf_origin_untrusted: own origin https://app.test"));
 }
