@@ -1,9 +1,9 @@
 //! The generic cell rate algorithm: one theoretical arrival time per key, in whole microseconds.
 //!
 //! A key that is empty equals one that is absent. While clock and quota stay, the stored time never
-//! lies further ahead than a full refill. It is clamped to that on every read, so that after a clock
-//! was set back, or a quota tightened, no longer wait is ever named; a refusal writes nothing, so
-//! what was charged before is forgotten only when the clock has caught up with it.
+//! lies further ahead than a full refill. It is clamped to that on every read, so that after a
+//! clock was set back, or a quota tightened, no longer wait is ever named; a refusal writes
+//! nothing, so what was charged before is forgotten only when the clock has caught up with it.
 
 use std::time::Duration;
 
