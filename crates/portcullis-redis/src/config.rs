@@ -148,7 +148,7 @@ impl RedisConfig {
         let trust = self.trust.with_client(chain, key);
         self.trust = trust.map_err(|why| ConfigError {
             found: format!("the PEM of a client certificate or its key ({why})"),
-            wanted: "blocks `-----BEGIN CERTIFICATE-----` and the one `-----BEGIN PRIVATE KEY-----` \
+            wanted: "blocks `-----BEGIN CERTIFICATE-----`, and one `-----BEGIN PRIVATE KEY-----` \
                      of the first of them",
         })?;
         Ok(self)
