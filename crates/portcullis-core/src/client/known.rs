@@ -30,7 +30,8 @@ impl<T: Into<SocketAddr>> From<T> for PeerAddr {
 
 /// Says, as an extension, that the request came over a Unix socket, which has no address.
 ///
-/// Its peer speaks for others only by [`ClientPolicy::trust_unix_peers`].
+/// Its peer speaks for others only by
+/// [`ClientPolicy::trust_unix_peers`](super::ClientPolicy::trust_unix_peers).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UnixPeer;
 
