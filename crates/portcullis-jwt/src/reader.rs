@@ -198,7 +198,14 @@ impl TokenReader {
         &self.keys
     }
 
-    pub(crate) fn leeway(&self) -> Duration {
+    /// How much longer than `exp` says a token is accepted, and so has to stay denied.
+    ///
+    /// ```
+    /// # use portcullis_jwt::{KeyRing, TokenReader};
+    /// # let keys = KeyRing::hs256(portcullis_core::Secret::new([7; 32])).unwrap();
+    /// assert!(TokenReader::new(keys).leeway().is_zero());
+    /// ```
+    pub fn leeway(&self) -> Duration {
         self.rules.leeway
     }
 }

@@ -191,6 +191,9 @@ impl Builder {
     }
 
     /// Reads tokens with `reader` instead of a plain one: issuer, audience, leeway.
+    ///
+    /// Its leeway has to be that of the authentication layers: what is logged out is denied for as
+    /// long.
     pub fn with_reader(self, reader: TokenReader) -> Self {
         Self {
             reader: Some(reader),

@@ -76,9 +76,9 @@ impl Call<'_> {
                 continue;
             }
             let revocations = &self.shared.stores.revocations;
-            let denied = revocations
-                .deny(base.subject(), base.jti(), base.expires_at())
-                .await;
+            // As long as some reader accepts it.
+            let until = base.expires_at() + self.shared.reader.leeway();
+            let denied = revocations.deny(base.subject(), base.jti(), until).await;
             let confirmation = denied.map_err(|error| self.store_failed(&error))?;
             confirmed &= self.confirmed(confirmation, base.jti());
         }

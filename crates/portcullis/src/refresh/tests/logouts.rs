@@ -22,6 +22,35 @@ fn after_a_logout_no_token_of_the_session_is_good_for_anything() {
 }
 
 #[test]
+fn a_logout_denies_a_token_for_as_long_as_leeway_lets_it_live() {
+    use portcullis_jwt::{Minter, TokenReader, mint::AccessParams};
+    let keys = KeyRing::hs256(Secret::new([1; 32])).unwrap();
+    let patient = TokenReader::new(keys.clone())
+        .with_leeway(Duration::from_secs(60))
+        .unwrap();
+    let world = World::with(|builder| builder.with_reader(patient));
+    let issued_at = world.clock.now();
+    // As Django issues it: without a session, so that only its own id can be denied.
+    let token = Minter::new(keys).mint_access(&AccessParams {
+        subject: ADA,
+        jti: "0123456789abcdef0123456789abcdef",
+        issued_at,
+        expires: issued_at + Duration::from_secs(300),
+        session: None,
+        extra: None,
+    });
+    let mut browser = Browser::open(&world);
+    let name = "__Host-access_token".to_owned();
+    browser.cookies.insert(name, token.unwrap());
+    let mut copy = browser.clone();
+    browser.post("/api/auth/logout/", "").expect(200);
+    for secs in [0, 299, 30] {
+        world.advance(secs);
+        copy.get("/api/auth/me/").refused(401, "token_not_valid");
+    }
+}
+
+#[test]
 fn the_deleting_lines_have_the_attributes_of_the_setting_ones() {
     let django = |builder: Builder| builder.with_cookies(TokenCookies::new(CookieProfile::Django));
     for world in [World::new(), World::with(django)] {
