@@ -95,9 +95,9 @@ fn policy(binding: CsrfBinding) -> CsrfPolicy {
 
 fn identity(word: &str) -> Option<Identity> {
     match word {
-        "bearer" => Some(Identity::new("42".into(), None, Source::Bearer)),
-        "session" => Some(Identity::new("42".into(), Some("s".into()), Source::Cookie)),
-        "user" => Some(Identity::new("42".into(), None, Source::Cookie)),
+        "bearer" => Some(Identity::new("42", None, Source::Bearer)),
+        "session" => Some(Identity::new("42", Some("s"), Source::Cookie)),
+        "user" => Some(Identity::new("42", None, Source::Cookie)),
         _ => None,
     }
 }

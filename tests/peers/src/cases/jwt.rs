@@ -39,26 +39,31 @@ const UNREMEMBERED: &str = "portcullis jwt_cookie, HS256, cache off";
 const READER: &str = "portcullis TokenReader alone, HS256";
 const AUTHORIZER: &str = "jwt-authorizer 0.15, HS256 in a cookie";
 
-/// Of each algorithm: first sight, seen before, jsonwebtoken.
-const HS256: [&str; 3] = [
+/// Of each algorithm: first sight, seen before, jsonwebtoken; and seen before by a layer that leaves
+/// the token in the request, as the peers do.
+const HS256: [&str; 4] = [
     UNREMEMBERED,
     "portcullis jwt_cookie, HS256, seen before",
     "jsonwebtoken 11.1 decode, HS256",
+    "portcullis jwt_cookie, HS256, seen before, token left in",
 ];
-const RS256: [&str; 3] = [
+const RS256: [&str; 4] = [
     "portcullis jwt_cookie, RS256, cache off",
     "portcullis jwt_cookie, RS256, seen before",
     "jsonwebtoken 11.1 decode, RS256",
+    "portcullis jwt_cookie, RS256, seen before, token left in",
 ];
-const ES256: [&str; 3] = [
+const ES256: [&str; 4] = [
     "portcullis jwt_cookie, ES256, cache off",
     "portcullis jwt_cookie, ES256, seen before",
     "jsonwebtoken 11.1 decode, ES256",
+    "portcullis jwt_cookie, ES256, seen before, token left in",
 ];
-const EDDSA: [&str; 3] = [
+const EDDSA: [&str; 4] = [
     "portcullis jwt_cookie, EdDSA, cache off",
     "portcullis jwt_cookie, EdDSA, seen before",
     "jsonwebtoken 11.1 decode, EdDSA",
+    "portcullis jwt_cookie, EdDSA, seen before, token left in",
 ];
 
 pub(super) fn group() -> Group {
@@ -74,11 +79,14 @@ pub(super) fn group() -> Group {
             .times(3.9)
             .allocations(EXTENSION + 3),
         Bar::new(HS256[1], AUTHORIZER).times(14.0),
+        Bar::new(HS256[3], AUTHORIZER).times(14.0),
         Bar::new(READER, HS256[2]),
         Bar::new(RS256[0], RS256[2]).times(1.4),
         Bar::new(HS256[1], HS256[2]),
     ];
-    bars.extend([RS256, ES256, EDDSA].map(|[_, seen, peer]| Bar::new(seen, peer).times(100.0)));
+    for [_, seen, peer, left_in] in [RS256, ES256, EDDSA] {
+        bars.extend([seen, left_in].map(|ours| Bar::new(ours, peer).times(100.0)));
+    }
     Group { cases, bars }
 }
 
@@ -105,14 +113,16 @@ fn reader_alone(keys: &Keys) -> Case {
     })
 }
 
-fn algorithm(names: [&str; 3], keys: &Keys) -> [Case; 3] {
+fn algorithm(names: [&str; 4], keys: &Keys) -> [Case; 4] {
     let token = keys.mint().text;
     let reader = CachedReader::uncached(keys.reader());
     let forgetful = JwtCookieAuthLayer::<()>::new(keys.reader()).with_reader(reader);
     let mindful = JwtCookieAuthLayer::<()>::new(keys.reader());
+    let like_peers = mindful.clone().insecure_forward_tokens();
     [
         passing(names[0], forgetful.layer(Handler), request(&token)),
         passing(names[1], mindful.layer(Handler), request(&token)),
+        passing(names[3], like_peers.layer(Handler), request(&token)),
         jsonwebtoken(names[2], keys, token),
     ]
 }
