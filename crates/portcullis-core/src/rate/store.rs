@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{answer::Answer, clock::Timestamp, store::StoreError};
 
-/// A 128-bit keyed hash that names one counted thing under one limit. Holds nothing personal.
+/// 128 bits that name one counted thing under one limit.
+///
+/// For a store outside this process they are a keyed hash, which tells nothing personal. For one
+/// [inside](RateStore::is_local), half of an address's key is its network under a mask that the
+/// process never shows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RateKey([u8; 16]);
 

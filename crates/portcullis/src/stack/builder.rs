@@ -43,6 +43,7 @@ pub struct StackBuilder {
     headers: HeaderPolicy,
     by_address: Quota,
     by_subject: Quota,
+    limiter: Arc<dyn Fn(Limiter) -> Limiter + Send + Sync>,
     audit: Arc<dyn AuditSink>,
     clock: Arc<dyn Clock>,
     respond: SharedRespond,
@@ -87,6 +88,7 @@ impl Portcullis {
             headers: HeaderPolicy::api(),
             by_address: per_second(100),
             by_subject: per_second(100),
+            limiter: Arc::new(|limiter| limiter),
             audit: Arc::new(NoAudit),
             clock: Arc::new(SystemClock),
             respond: SharedRespond::default(),
@@ -163,6 +165,18 @@ impl StackBuilder {
     pub fn with_subject_quota(self, quota: Quota) -> Self {
         Self {
             by_subject: quota,
+            ..self
+        }
+    }
+
+    /// Changes how both limits ask their store: the deadline, the number of nodes, and what
+    /// happens while it cannot decide.
+    ///
+    /// The limits of the login service are set by
+    /// [`EndpointLimits`](crate::refresh::EndpointLimits).
+    pub fn with_limiter(self, change: impl Fn(Limiter) -> Limiter + Send + Sync + 'static) -> Self {
+        Self {
+            limiter: Arc::new(change),
             ..self
         }
     }
@@ -294,8 +308,8 @@ impl StackBuilder {
 
     fn limited(&self, rule: RateRule) -> Result<RateLimitLayer, StackConfigError> {
         let key = self.rotation.current().derive(Purpose::Limiter);
-        let limiter = Limiter::new(self.stores.rates.clone(), key);
-        RateLimitLayer::new(limiter, self.client.clone())
+        let limiter = Limiter::new(self.stores.rates.clone(), key).with_audit(self.audit.clone());
+        RateLimitLayer::new((self.limiter)(limiter), self.client.clone())
             .with_respond(self.respond.clone())
             .with_audit(self.audit.clone(), self.clock.clone())
             .add_rule(rule)

@@ -15,7 +15,7 @@ use portcullis_core::{
     clock::{Clock as _, Timestamp},
     identity::{Identity, Source},
     keys::RotationKeys,
-    rate::Quota,
+    rate::{Limiter, Quota},
 };
 use portcullis_jwt::{KeyRing, Minter, mint::AccessParams};
 use portcullis_testkit::ManualClock;
@@ -198,6 +198,19 @@ fn the_limit_by_address_comes_before_the_token_is_looked_at() {
         assert_eq!(world.refused(request).status(), 401);
     }
     assert_eq!(world.refused(world.request("GET")).status(), 429);
+}
+
+#[test]
+fn both_limits_are_told_how_to_ask_their_store() {
+    let told = Arc::new(AtomicU32::new(0));
+    let count = told.clone();
+    let tell = move |limiter: Limiter| {
+        count.fetch_add(1, Ordering::Relaxed);
+        limiter.with_expected_nodes(2)
+    };
+    let world = world(|builder| builder.with_limiter(tell));
+    assert_eq!(told.load(Ordering::Relaxed), 2);
+    assert_eq!(world.send(world.request("GET")).status(), 200);
 }
 
 #[test]

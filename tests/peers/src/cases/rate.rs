@@ -83,7 +83,7 @@ pub(super) fn plenty() -> Quota {
 }
 
 pub(super) fn ours(client: ClientPolicy, quota: Quota) -> RateLimitLayer {
-    let store = MemoryRateStore::new(Arc::new(SystemClock)).with_capacity(1_600_000);
+    let store = MemoryRateStore::new(Arc::new(SystemClock)).with_capacity(16_000_000);
     let key = DerivedKey::from_secret(Purpose::Limiter, &secret(7)).expect("32 bytes");
     let limit = Limit::new("address", quota).expect("a short name");
     RateLimitLayer::new(Limiter::new(Arc::new(store), key), client)
