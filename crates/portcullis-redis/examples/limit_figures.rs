@@ -258,7 +258,12 @@ async fn outage(server: &mut RedisServer) -> Result<(), Failure> {
         "decides again {:?} after its restart",
         SystemClock.now().since(began)
     );
-    round("Redis up again", &limiter, &limit, 20_000).await
+    round("Redis up again", &limiter, &limit, 20_000).await?;
+    server.freeze();
+    round("the first after it froze", &limiter, &limit, 20 * WIDTH).await?;
+    round("then", &limiter, &limit, 200_000).await?;
+    server.thaw();
+    Ok(())
 }
 
 /// Makes `count` decisions and says how long each took.
