@@ -39,8 +39,8 @@ const UNREMEMBERED: &str = "portcullis jwt_cookie, HS256, cache off";
 const READER: &str = "portcullis TokenReader alone, HS256";
 const AUTHORIZER: &str = "jwt-authorizer 0.15, HS256 in a cookie";
 
-/// Of each algorithm: first sight, seen before, jsonwebtoken; and seen before by a layer that leaves
-/// the token in the request, as the peers do.
+/// Of each algorithm: first sight, seen before, jsonwebtoken; and seen before by a layer that
+/// leaves the token in the request, as the peers do.
 const HS256: [&str; 4] = [
     UNREMEMBERED,
     "portcullis jwt_cookie, HS256, seen before",
