@@ -1,6 +1,6 @@
 //! Login, refresh and logout: the rotation service over the users of the database.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use portcullis::refresh::{
@@ -152,11 +152,17 @@ fn cookies(settings: &Settings) -> Result<TokenCookies, ConfigError> {
         .map_err(|error| ConfigError::new(format!("--cookie-profile: {error}")))
 }
 
+/// How long the limits of login and refresh wait for Redis before this process decides alone. More
+/// than a request's own limits do: beside a password's hash nobody feels it, and while processes
+/// decide alone each of them admits a full quota of guesses.
+const LIMIT_DEADLINE: Duration = Duration::from_millis(250);
+
 fn limits(settings: &Settings) -> Result<EndpointLimits, ConfigError> {
     let login = settings.login_limit.strict();
     let refresh = settings.refresh_limit.quota();
     EndpointLimits::new()
         .and_then(|limits| limits.with_login(login?))
         .and_then(|limits| limits.with_refresh(refresh?))
+        .map(|limits| limits.with_store_deadline(LIMIT_DEADLINE))
         .map_err(|error| ConfigError::new(format!("--login-limit or --refresh-limit: {error}")))
 }

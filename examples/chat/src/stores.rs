@@ -9,7 +9,7 @@ use portcullis_redis::{FeedConfig, RedisConfig, RedisRateStore, RedisSessions};
 use crate::config::{ConfigError, Settings};
 
 /// How long a decision about a session may take. A refresh that gets no answer is 503, and the
-/// client's next try gets what this one would have got. Limits wait for a twentieth of it.
+/// client's next try gets what this one would have got. Limits wait for less, then decide alone.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 /// The stores for `settings`; with `--redis`, those of every process that is given the same `keys`.
