@@ -17,17 +17,18 @@ async fn a_stream_is_over_within_a_second_of_the_logout_on_another_node() {
     let browser = here.log_in("ann").await;
     let address = over_hyper(there.layer.layer(service_fn(events))).await;
     let stream = open(address, &browser.access).await;
-    let other = open(address, &here.log_in("ann").await.access).await;
+    let elsewhere = here.log_in("ann").await;
+    let other = open(address, &elsewhere.access).await;
 
     here.log_out(&browser).await.expect(200);
     let last = last_words(stream).await;
     assert!(last.contains("event: session-ended\n"), "{last}");
 
-    // The other session of the same user went on, and ends with all of them.
-    let ended = tokio::spawn(last_words(other));
-    assert!(!ended.is_finished());
+    // The other session of the same user goes on, and ends with all of them.
+    assert_eq!(there.knock(&elsewhere.access).await, 200);
     let browser = here.log_in("ann").await;
     here.log_out_everywhere(&browser).await.expect(200);
-    let last = ended.await.unwrap();
+    let last = last_words(other).await;
     assert!(last.contains("event: session-ended\n"), "{last}");
+    world.scan(&server);
 }

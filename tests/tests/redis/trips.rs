@@ -97,4 +97,5 @@ async fn each_endpoint_asks_redis_as_often_as_documented() {
         everywhere, ["EVALSHA"; 2],
         "the user's cut, and the news of it"
     );
+    world.scan(&server);
 }
