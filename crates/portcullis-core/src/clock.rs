@@ -8,8 +8,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+#[cfg(target_os = "linux")]
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::answer::BoxFuture;
 
+#[cfg(test)]
+mod tests;
 mod timer;
 
 /// A point in time, in whole microseconds since the Unix epoch.
@@ -96,6 +101,20 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Timestamp;
 
+    /// An instant that has just been the present, read for less than [`now`](Self::now) costs.
+    ///
+    /// It lags and never leads: what [`now`](Self::now) gives afterwards is no earlier, unless the
+    /// clock was set back in between. Two calls in a row may give the same instant, and one after
+    /// [`now`](Self::now) may give an earlier one. A clock that has no cheaper way gives
+    /// [`now`](Self::now), which is what this does unless overridden; [`SystemClock`] says by how
+    /// much it lags.
+    ///
+    /// For what may be a little old, such as whether something has drained; never for what a peer
+    /// is told.
+    fn now_coarse(&self) -> Timestamp {
+        self.now()
+    }
+
     /// A future that ends once [`now`](Self::now) has reached `deadline`.
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<()>;
 }
@@ -103,6 +122,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// The clock of the operating system.
 ///
 /// Needs no async runtime: sleepers share one timer thread, started by the first of them.
+///
+/// On Linux [`now_coarse`](Clock::now_coarse) is the time of the kernel's last tick
+/// (`CLOCK_REALTIME_COARSE`), at a fifth of the cost: 1 to 10 ms late at most, as the kernel was
+/// configured, and later only while a hypervisor withholds the CPU that keeps the kernel's time.
+/// Elsewhere it is [`now`](Clock::now).
 ///
 /// # Example
 ///
@@ -123,6 +147,15 @@ impl Clock for SystemClock {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default(),
         ))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn now_coarse(&self) -> Timestamp {
+        let last_tick = clock_gettime(ClockId::RealtimeCoarse);
+        // As above, 1970 is the least.
+        let secs = u64::try_from(last_tick.tv_sec).unwrap_or_default();
+        let part = u64::try_from(last_tick.tv_nsec).unwrap_or_default() / 1_000;
+        Timestamp(secs.saturating_mul(1_000_000).saturating_add(part))
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<()> {
