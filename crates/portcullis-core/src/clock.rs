@@ -9,7 +9,7 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::answer::BoxFuture;
 
@@ -151,10 +151,12 @@ impl Clock for SystemClock {
 
     #[cfg(target_os = "linux")]
     fn now_coarse(&self) -> Timestamp {
-        let last_tick = clock_gettime(ClockId::RealtimeCoarse);
+        let Ok(last_tick) = clock_gettime(ClockId::CLOCK_REALTIME_COARSE) else {
+            return self.now(); // a sandbox that knows no such clock
+        };
         // As above, 1970 is the least.
-        let secs = u64::try_from(last_tick.tv_sec).unwrap_or_default();
-        let part = u64::try_from(last_tick.tv_nsec).unwrap_or_default() / 1_000;
+        let secs = u64::try_from(last_tick.tv_sec()).unwrap_or_default();
+        let part = u64::try_from(last_tick.tv_nsec()).unwrap_or_default() / 1_000;
         Timestamp(secs.saturating_mul(1_000_000).saturating_add(part))
     }
 
