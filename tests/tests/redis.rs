@@ -6,6 +6,7 @@
 mod failovers;
 mod faults;
 mod logouts;
+mod owed;
 mod refreshes;
 mod streams;
 mod trips;

@@ -36,8 +36,12 @@ pub enum AuditKind {
     Refreshed,
     /// A refresh token was used that had been replaced: the family is dead.
     Reuse,
+    /// Other processes could not be told of a revocation; it is tried again.
+    RevocationOwed,
     /// A replica did not confirm a revocation in time.
     RevocationUnconfirmed,
+    /// Other processes were not told of a revocation, and will not be.
+    RevocationUntold,
     /// A store could not be reached, or answered with an error.
     StoreFailed,
     /// The store had forgotten a rotation.
@@ -59,7 +63,9 @@ impl AuditKind {
             Self::Refused => "refused",
             Self::Refreshed => "refreshed",
             Self::Reuse => "reuse",
+            Self::RevocationOwed => "revocation_owed",
             Self::RevocationUnconfirmed => "revocation_unconfirmed",
+            Self::RevocationUntold => "revocation_untold",
             Self::StoreFailed => "store_failed",
             Self::StoreRolledBack => "store_rolled_back",
         }

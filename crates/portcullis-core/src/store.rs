@@ -80,6 +80,9 @@ pub trait FamilyStore: fmt::Debug + Send + Sync {
     ) -> Answer<Result<Verdict, StoreError>>;
 
     /// Ends one family and denies its access tokens; idempotent, also for an unknown one.
+    ///
+    /// An error does not say that nothing was done. A repetition makes good whatever is left, up
+    /// to telling other processes of a family that has ended already.
     fn revoke(
         &self,
         subject: &str,
@@ -87,6 +90,18 @@ pub trait FamilyStore: fmt::Debug + Send + Sync {
         reason: RevokeReason,
         policy: &RotationPolicy,
     ) -> Answer<Result<Confirmation, StoreError>>;
+
+    /// As [`revoke`](Self::revoke), but only a family that the store knows: living, or ended and
+    /// short of its absolute end. `None` for any other id, of which nothing is kept.
+    ///
+    /// For ids that a client has chosen.
+    fn revoke_known(
+        &self,
+        subject: &str,
+        sid: &str,
+        reason: RevokeReason,
+        policy: &RotationPolicy,
+    ) -> Answer<Result<Option<Confirmation>, StoreError>>;
 
     /// Ends every family of `subject` opened until now, and denies their access tokens; O(1).
     ///

@@ -1,6 +1,8 @@
 //! Where the server is, and how long its answers are waited for.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+
+use portcullis_core::audit::{AuditSink, NoAudit};
 
 use crate::{
     ConnectError, Redis,
@@ -47,6 +49,17 @@ pub(crate) struct Settings {
     pub(crate) replicas: (u32, Duration),
     /// How long a revocation is kept.
     pub(crate) retention: Duration,
+    pub(crate) audit: Audit,
+}
+
+/// Where it is reported that other processes were not told of a revocation.
+#[derive(Clone)]
+pub(crate) struct Audit(pub(crate) Arc<dyn AuditSink>);
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Audit")
+    }
 }
 
 impl Default for Settings {
@@ -56,6 +69,7 @@ impl Default for Settings {
             deadline: RedisConfig::DEFAULT_DEADLINE,
             replicas: (0, Duration::ZERO),
             retention: RedisConfig::DEFAULT_RETENTION,
+            audit: Audit(Arc::new(NoAudit)),
         }
     }
 }
@@ -270,6 +284,18 @@ impl RedisConfig {
         }
         self.settings.retention = retention;
         Ok(self)
+    }
+
+    /// Reports to `audit` what the revocation feed could not be told.
+    ///
+    /// [`RevocationOwed`](portcullis_core::audit::AuditKind::RevocationOwed) when an entry could
+    /// not be written: it is tried again in the background.
+    /// [`RevocationUntold`](portcullis_core::audit::AuditKind::RevocationUntold) when it had to be
+    /// given up, because it expired before it could be written, or because more than 10,000 were
+    /// owed. The caller of the revocation has got an error each time.
+    pub fn with_audit(mut self, audit: Arc<dyn AuditSink>) -> Self {
+        self.settings.audit = Audit(audit);
+        self
     }
 
     /// Connects, and checks that the server is new enough: Redis 7.0 or Valkey 7.2.

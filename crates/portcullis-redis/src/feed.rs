@@ -13,6 +13,7 @@ use crate::{
 
 mod local;
 mod marks;
+mod owed;
 mod reader;
 mod shared;
 mod watch;
@@ -21,12 +22,13 @@ mod watch;
 mod tests;
 
 pub use local::{FeedConfig, OnStale, RevocationFeed};
+pub(crate) use owed::Owed;
 
 /// Puts the stream into a slot of its own in a cluster, whatever the users' slots are.
 const TAG: &str = "{pc-feed}";
 
 /// The longest leeway that a token's expiry is read with.
-const LEEWAY: Duration = Duration::from_secs(60);
+pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
 /// How often an entry is sent before the caller is told that nobody hears of it.
 const TRIES: u32 = 3;
@@ -46,7 +48,7 @@ pub(crate) struct Entry {
 }
 
 /// What was revoked.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Fact {
     /// All sessions of the user that began up to `millis`, in milliseconds.
     NotBefore { user: Tag, millis: u64 },
@@ -119,20 +121,34 @@ fn stream(redis: &Redis) -> String {
 /// Tells all nodes of `entry`, trying up to three times with the connection's deadline each.
 ///
 /// An entry that arrives twice does no harm, which is why this one command is repeated. The feeds
-/// of this process that follow `redis` know of the entry first, and in any case.
+/// of this process that follow `redis` know of the entry first, and in any case. After an error it
+/// is owed: it is tried again in the background until it is written or has expired.
 pub(crate) async fn append(redis: &Redis, entry: &Entry) -> Result<(), Trouble> {
     for listener in redis.listeners() {
         listener.hear(entry);
     }
-    let call = entry.call(redis);
+    let sent = send(redis, entry).await;
+    match &sent {
+        Ok(()) => redis.owed().settle(entry),
+        Err(trouble) => owed::owe(redis, entry, trouble),
+    }
+    sent
+}
+
+async fn send(redis: &Redis, entry: &Entry) -> Result<(), Trouble> {
     let mut pause = PAUSE;
     for _ in 1..TRIES {
-        match redis.run::<u64>(&APPEND, &call).await {
+        match send_once(redis, entry).await {
             Err(trouble) if trouble.may_pass() => tokio::time::sleep(pause).await,
-            answer => return answer.map(|_one| ()),
+            answer => return answer,
         }
         pause *= 2;
     }
+    send_once(redis, entry).await
+}
+
+async fn send_once(redis: &Redis, entry: &Entry) -> Result<(), Trouble> {
+    let call = entry.call(redis);
     redis.run::<u64>(&APPEND, &call).await.map(|_one| ())
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_core::store::Confirmation;
+use portcullis_core::{audit::AuditSink, store::Confirmation};
 use redis::{Cmd, FromRedisValue, Value};
 use tokio::time::{Instant, timeout_at};
 
@@ -14,7 +14,7 @@ use crate::{
     ConnectError, Server,
     config::Settings,
     dial::Connection,
-    feed::Listener,
+    feed::{Listener, Owed},
     lanes::{Lane, Lanes},
     nodes::Nodes,
     script::{Call, Script},
@@ -46,6 +46,7 @@ struct Inner {
     settings: Settings,
     server: Server,
     listeners: Mutex<Vec<Weak<dyn Listener>>>,
+    owed: Owed,
 }
 
 impl Redis {
@@ -58,6 +59,7 @@ impl Redis {
                 settings,
                 server,
                 listeners: Mutex::default(),
+                owed: Owed::default(),
             }),
         })
     }
@@ -90,6 +92,20 @@ impl Redis {
     /// What the server said of itself when we connected.
     pub fn server(&self) -> &Server {
         &self.inner.server
+    }
+
+    /// How many revocations the other processes have not been told of yet, because the feed could
+    /// not be written: for a gauge, which is 0 in good times.
+    pub fn owed_revocations(&self) -> usize {
+        self.inner.owed.len()
+    }
+
+    pub(crate) fn owed(&self) -> &Owed {
+        &self.inner.owed
+    }
+
+    pub(crate) fn audit(&self) -> &dyn AuditSink {
+        &*self.inner.settings.audit.0
     }
 
     /// What every key begins with.

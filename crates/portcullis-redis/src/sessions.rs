@@ -35,7 +35,8 @@ mod tests;
 ///
 /// An error does not mean that nothing was done. A call that is late is not repeated, since it may
 /// have been carried out: the error goes to the caller, whose client tries again and gets what it
-/// would have got. A revocation that failed is to be repeated until it succeeds.
+/// would have got. A revocation that failed is to be repeated until it succeeds. Where only the
+/// feed could not be written, it is written later all the same, for as long as the process lives.
 ///
 /// It is each of [`FamilyStore`], [`Revocations`] and [`Blacklist`], and cloning it is cheap.
 /// As `Revocations` it asks the server every time, and watches nothing.
@@ -182,6 +183,16 @@ impl FamilyStore for RedisSessions {
         policy: &RotationPolicy,
     ) -> Answer<Result<Confirmation, StoreError>> {
         families::revoke(self, (subject, sid), reason, policy)
+    }
+
+    fn revoke_known(
+        &self,
+        subject: &str,
+        sid: &str,
+        reason: RevokeReason,
+        policy: &RotationPolicy,
+    ) -> Answer<Result<Option<Confirmation>, StoreError>> {
+        families::revoke_known(self, (subject, sid), reason, policy)
     }
 
     fn revoke_all(

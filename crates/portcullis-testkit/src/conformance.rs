@@ -114,6 +114,16 @@ impl<'h, H: Harness> Steps<'h, H> {
         let _ = answer.expect("the store has room");
     }
 
+    /// Whether the family was known.
+    async fn revoke_known(&self, sid: &str) -> bool {
+        let reason = RevokeReason::Logout;
+        let families = self.harness.families();
+        let known = families
+            .revoke_known("ann", sid, reason, &self.policy)
+            .await;
+        known.expect("the store has room").is_some()
+    }
+
     async fn revoke_all(&self, subject: &str) {
         let answer = self
             .harness
@@ -214,6 +224,8 @@ macro_rules! family_store_conformance {
                 a_lost_response_is_forgiven_once,
                 a_refresh_that_races_a_logout_revives_nothing,
                 a_taken_id_is_an_error,
+                an_id_ends_what_is_known_and_nothing_else,
+                an_id_names_a_family_whatever_ended_it,
                 concurrent_refreshes_get_one_successor,
                 django_tokens_are_adopted_once,
                 ended_or_listed_django_tokens_are_not_adopted,

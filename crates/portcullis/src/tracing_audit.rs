@@ -41,7 +41,9 @@ impl AuditSink for TracingAudit {
             AuditKind::Refused | AuditKind::Refreshed => report!(debug),
             AuditKind::KeysUnavailable
             | AuditKind::Reuse
+            | AuditKind::RevocationOwed
             | AuditKind::RevocationUnconfirmed
+            | AuditKind::RevocationUntold
             | AuditKind::StoreFailed
             | AuditKind::StoreRolledBack => report!(warn),
             _ => report!(info),

@@ -6,7 +6,10 @@ use portcullis::refresh::Stores;
 use portcullis_core::{clock::Clock, keys::RotationKeys};
 use portcullis_redis::{FeedConfig, RedisConfig, RedisRateStore, RedisSessions};
 
-use crate::config::{ConfigError, Settings};
+use crate::{
+    config::{ConfigError, Settings},
+    telemetry,
+};
 
 /// How long a decision about a session may take. A refresh that gets no answer is 503, and the
 /// client's next try gets what this one would have got. Limits wait for less, then decide alone.
@@ -35,6 +38,7 @@ async fn shared(
 ) -> Result<Stores, ConfigError> {
     let config = config.with_deadline(DEADLINE);
     let config = config.map_err(|error| ConfigError::new(format!("--redis: {error}")))?;
+    let config = config.with_audit(telemetry::audit());
     let unreachable = |error: &dyn std::error::Error| {
         ConfigError::new(format!(
             "--redis: {error}; see that Redis 7.0 or Valkey 7.2 answers there, or leave it out to \

@@ -300,7 +300,17 @@ impl Node {
         self.post("/api/auth/logout-all/", browser).await
     }
 
+    /// Ends the session `sid` from the list of sessions.
+    pub(crate) async fn end_session(&self, browser: &Browser, sid: &str) -> Reply {
+        let path = format!("/api/auth/sessions/{sid}/");
+        self.ask(Request::delete(path), browser).await
+    }
+
     async fn post(&self, path: &str, browser: &Browser) -> Reply {
+        self.ask(Request::post(path), browser).await
+    }
+
+    async fn ask(&self, request: http::request::Builder, browser: &Browser) -> Reply {
         let Browser {
             access,
             refresh,
@@ -309,7 +319,7 @@ impl Node {
         let cookies = format!(
             "__Host-access_token={access}; __Host-refresh_token={refresh}; __Host-csrftoken={csrf}"
         );
-        let request = Request::post(path)
+        let request = request
             .header("origin", ORIGIN)
             .header("x-csrftoken", csrf)
             .header("cookie", cookies);

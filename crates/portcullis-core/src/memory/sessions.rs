@@ -172,6 +172,22 @@ impl FamilyStore for MemorySessions {
         self.step(|state, now, woken| state.revoke((subject, sid), reason, policy, now, woken))
     }
 
+    fn revoke_known(
+        &self,
+        subject: &str,
+        sid: &str,
+        reason: RevokeReason,
+        policy: &RotationPolicy,
+    ) -> Answer<Result<Option<Confirmation>, StoreError>> {
+        self.step(|state, now, woken| {
+            if !state.knows((subject, sid), now) {
+                return Ok(None);
+            }
+            let revoked = state.revoke((subject, sid), reason, policy, now, woken);
+            revoked.map(Some)
+        })
+    }
+
     fn revoke_all(
         &self,
         subject: &str,

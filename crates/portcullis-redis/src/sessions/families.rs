@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use portcullis_core::{
     Answer,
     clock::Timestamp,
@@ -25,56 +25,148 @@ const CUT_MARGIN: Duration = Duration::from_secs(65);
 /// How often the tags of a user are brought to one cut before a busy user is let be.
 const CUT_STEPS: usize = 8;
 
+/// Which families a call ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scope {
+    /// Every one: an id that is unknown here may be adopted here in a moment.
+    Any,
+    /// One that is here, living or ended.
+    Known,
+}
+
+/// What one script did, or all of them together.
+struct Ended {
+    known: bool,
+    /// Until when access tokens of the family may live; none when all have expired.
+    until: Option<Timestamp>,
+    confirmation: Confirmation,
+}
+
+/// A family to be ended, in a form that outlives the call.
+struct Ending {
+    subject: String,
+    sid: String,
+    reason: &'static str,
+    policy: RotationPolicy,
+    users: Vec<User>,
+}
+
 pub(super) fn revoke(
     store: &RedisSessions,
-    (subject, sid): (&str, &str),
+    family: (&str, &str),
     reason: RevokeReason,
     policy: &RotationPolicy,
 ) -> Answer<Result<Confirmation, StoreError>> {
-    let Some(reason) = reply::reason_name(reason) else {
-        return Answer::now(Err(StoreError::plain(
-            "a reason that Redis has no name for",
-        )));
+    let ending = match Ending::new(store, family, reason, policy) {
+        Ok(ending) => ending,
+        Err(error) => return Answer::now(Err(error)),
     };
-    let call = |user: &User| {
-        Call::default()
-            .key(user.family(sid))
-            .key(user.index())
-            .arg(sid)
-            .arg(reason)
-            .arg(millis(policy.absolute))
-            .arg(millis(policy.access))
-    };
-    let calls: Vec<Call> = store.users(subject).iter().map(call).collect();
-    let (store, access) = (store.clone(), policy.access);
-    let (subject, sid) = (subject.to_owned(), sid.to_owned());
+    let store = store.clone();
     carried_out(async move {
-        let revoked = async {
-            let (now, confirmation) = end(&store, &calls).await?;
-            announce(&store, &subject, &[sid], now + access).await?;
-            Ok(confirmation)
-        };
-        revoked
-            .await
-            .map_err(|trouble: Trouble| trouble.into_store_error("revoke"))
+        let ended = ending.run(&store, Scope::Any).await;
+        ended
+            .map(|ended| ended.confirmation)
+            .map_err(|trouble| trouble.into_store_error("revoke"))
     })
 }
 
-/// Ends a family under each tag: an id that is unknown there may be adopted there in a moment.
-async fn end(store: &RedisSessions, calls: &[Call]) -> Result<(Timestamp, Confirmation), Trouble> {
-    let inner = &store.inner;
-    let asked = calls.iter().map(|call| {
-        inner
-            .redis
-            .run_confirmed::<u64>(&inner.scripts.revoke, call)
-    });
-    let answers = try_join_all(asked).await?;
-    let now = answers.iter().map(|(now, _)| *now).max();
-    let confirmations = answers.iter().map(|(_, confirmation)| *confirmation);
-    Ok((
-        Timestamp::from_millis(now.unwrap_or_default()),
-        all(confirmations),
-    ))
+pub(super) fn revoke_known(
+    store: &RedisSessions,
+    family: (&str, &str),
+    reason: RevokeReason,
+    policy: &RotationPolicy,
+) -> Answer<Result<Option<Confirmation>, StoreError>> {
+    let ending = match Ending::new(store, family, reason, policy) {
+        Ok(ending) => ending,
+        Err(error) => return Answer::now(Err(error)),
+    };
+    let store = store.clone();
+    carried_out(async move {
+        let ended = ending.run(&store, Scope::Known).await;
+        ended
+            .map(|ended| ended.known.then_some(ended.confirmation))
+            .map_err(|trouble| trouble.into_store_error("revoke_known"))
+    })
+}
+
+/// Tells the nodes once more of a family that reuse has ended: whoever found that out may not have
+/// got so far.
+pub(super) async fn tell_again(
+    store: &RedisSessions,
+    family: (&str, &str),
+    policy: &RotationPolicy,
+) -> Result<(), StoreError> {
+    let ending = Ending::new(store, family, RevokeReason::Reuse, policy)?;
+    let told = ending.run(store, Scope::Known).await;
+    told.map(drop)
+        .map_err(|trouble| trouble.into_store_error("tell the nodes of a reuse"))
+}
+
+impl Ending {
+    fn new(
+        store: &RedisSessions,
+        (subject, sid): (&str, &str),
+        reason: RevokeReason,
+        policy: &RotationPolicy,
+    ) -> Result<Self, StoreError> {
+        let reason = reply::reason_name(reason);
+        Ok(Self {
+            subject: subject.to_owned(),
+            sid: sid.to_owned(),
+            reason: reason.ok_or(StoreError::plain("a reason that Redis has no name for"))?,
+            policy: *policy,
+            users: store.users(subject),
+        })
+    }
+
+    /// Ends the family under each tag, and tells the nodes, again where they may know already: a
+    /// repetition makes good what the first time was left undone.
+    async fn run(&self, store: &RedisSessions, scope: Scope) -> Result<Ended, Trouble> {
+        let mut ended = self.end(store, scope).await?;
+        if scope == Scope::Known && ended.known && self.users.len() > 1 {
+            // Known under one tag, it is ended under the others too.
+            ended = self.end(store, Scope::Any).await?;
+        }
+        if let Some(until) = ended.until {
+            announce(store, &self.subject, std::slice::from_ref(&self.sid), until).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn end(&self, store: &RedisSessions, scope: Scope) -> Result<Ended, Trouble> {
+        let inner = &store.inner;
+        let calls: Vec<Call> = self
+            .users
+            .iter()
+            .map(|user| self.call(user, scope))
+            .collect();
+        let asked = calls.iter().map(|call| {
+            inner
+                .redis
+                .run_confirmed::<(u64, u64, u64)>(&inner.scripts.revoke, call)
+        });
+        let answers = try_join_all(asked).await?;
+        let live = |&((_, now, until), _): &((u64, u64, u64), Confirmation)| {
+            let until = Timestamp::from_millis(until);
+            (until + feed::LEEWAY > Timestamp::from_millis(now)).then_some(until)
+        };
+        Ok(Ended {
+            known: answers.iter().any(|((known, ..), _)| *known == 1),
+            until: answers.iter().filter_map(live).max(),
+            confirmation: all(answers.iter().map(|(_, confirmation)| *confirmation)),
+        })
+    }
+
+    fn call(&self, user: &User, scope: Scope) -> Call {
+        Call::default()
+            .key(user.family(&self.sid))
+            .key(user.index())
+            .arg(self.sid.as_str())
+            .arg(self.reason)
+            .arg(millis(self.policy.absolute))
+            .arg(millis(self.policy.access))
+            .arg(u64::from(scope == Scope::Any))
+    }
 }
 
 /// Confirmed when all are.
@@ -186,7 +278,8 @@ pub(super) async fn announce(
         .iter()
         .cloned()
         .map(|sid| tell(store, Fact::Session { user, sid }, until));
-    try_join_all(told).await.map(drop)
+    // One that fails must not keep the others from being told, or owed.
+    join_all(told).await.into_iter().collect()
 }
 
 /// Tells the nodes of `fact`, which counts until `until`.

@@ -1,8 +1,19 @@
 
 -- The second part of the scripts that make room for a family.
 
--- Ends the oldest living families until at most `most` are left. Tells how many are left, and the
--- ids of those that were ended.
+-- Adds the last eight families that were ended for want of room, while their access tokens may
+-- live: whoever ended them may not have got to tell the nodes.
+local function add_lately_evicted(families, index, evicted)
+  local after = string.format('(%.0f', -now)
+  for _, sid in ipairs(redis.call('ZRANGE', index, '-inf', after, 'BYSCORE', 'LIMIT', 0, 8)) do
+    if redis.call('HGET', families .. sid, 's') == 'evicted' then
+      evicted[#evicted + 1] = sid
+    end
+  end
+end
+
+-- Ends the oldest living families until at most `most` are left. Tells how many are left, and, if
+-- any was ended, the ids of those that the nodes have to be told of.
 local function make_room(families, index, cut, most, access)
   local living, evicted = {}, {}
   local after = string.format('(%.0f', cut)
@@ -14,10 +25,13 @@ local function make_room(families, index, cut, most, access)
       redis.call('ZREM', index, sid)
     end
   end
+  if #living > most then
+    add_lately_evicted(families, index, evicted)
+  end
   for i = 1, #living - most do
     local sid, stop = unpack(living[i])
     bury(families .. sid, index, sid, 'evicted', stop, now + access)
-    evicted[i] = sid
+    evicted[#evicted + 1] = sid
   end
   return math.min(#living, most), evicted
 end

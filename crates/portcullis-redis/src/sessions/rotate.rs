@@ -5,12 +5,17 @@ use std::time::Duration;
 use portcullis_core::{
     Answer,
     clock::Timestamp,
-    rotation::{Adoption, GrantKind, Presented, Refusal, RotationPolicy, Verdict},
+    rotation::{Adoption, GrantKind, Presented, Refusal, RevokeReason, RotationPolicy, Verdict},
     store::StoreError,
 };
 use redis::Value;
 
-use super::{RedisSessions, carried_out, families::announce, names::User, reply};
+use super::{
+    RedisSessions, carried_out,
+    families::{announce, tell_again},
+    names::User,
+    reply,
+};
 use crate::{script::Call, tag::Tag, trouble::Trouble};
 
 /// The largest generation that a Lua number counts exactly.
@@ -31,7 +36,7 @@ pub(super) fn rotate(
         return Answer::now(Err(StoreError::plain("a generation that was never issued")));
     }
     let questions = questions(store, presented, policy);
-    let (store, access) = (store.clone(), policy.access);
+    let (store, policy) = (store.clone(), *policy);
     let (subject, sid) = (presented.subject.to_owned(), presented.sid.to_owned());
     carried_out(async move {
         let decided = decide(&store, questions).await;
@@ -43,8 +48,10 @@ pub(super) fn rotate(
             settle(&store, family).await;
         }
         if is_reuse {
-            let told = announce(&store, &subject, &[sid], now + access).await;
+            let told = announce(&store, &subject, &[sid], now + policy.access).await;
             told.map_err(|trouble| trouble.into_store_error("tell the nodes of a reuse"))?;
+        } else if verdict == Verdict::Refused(Refusal::Revoked(RevokeReason::Reuse)) {
+            tell_again(&store, (&subject, &sid), &policy).await?;
         }
         Ok(verdict)
     })

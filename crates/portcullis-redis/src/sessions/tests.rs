@@ -6,6 +6,7 @@ mod harness;
 mod keyspace;
 mod local;
 mod outages;
+mod owed;
 mod places;
 mod races;
 mod schedules;

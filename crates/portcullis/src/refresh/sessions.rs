@@ -7,7 +7,7 @@ use portcullis_core::{
     csrf::SessionRef,
     identity::Source,
     rejection::{AuthReason, BodyReason, Rejection},
-    rotation::{RevokeReason, Session},
+    rotation::{RevokeReason, Session, SessionId},
 };
 
 use super::{
@@ -62,22 +62,22 @@ impl Call<'_> {
         Ok(json(StatusCode::OK, body))
     }
 
-    /// Ends one of the caller's sessions; someone else's does not exist.
+    /// Ends one of the caller's sessions; someone else's does not exist. One that has ended
+    /// already is ended again, for the first answer may have been an error.
     pub(super) async fn end_session(&self, sid: &str) -> Outcome {
         let access = self.authenticate().await?;
         self.check_access_csrf(&access)?;
-        let (families, subject) = (&self.shared.stores.families, access.subject());
-        let listed = families
-            .list(subject)
-            .await
-            .map_err(|error| self.store_failed(&error))?;
-        if !listed.iter().any(|session| session.sid.as_str() == sid) {
-            return Ok(problem(StatusCode::NOT_FOUND, "Not found.", "not_found"));
+        let not_found = || problem(StatusCode::NOT_FOUND, "Not found.", "not_found");
+        if SessionId::parse(sid).is_none() {
+            return Ok(not_found());
         }
+        let (families, subject) = (&self.shared.stores.families, access.subject());
         let revoked = families
-            .revoke(subject, sid, RevokeReason::Logout, &self.shared.policy)
+            .revoke_known(subject, sid, RevokeReason::Logout, &self.shared.policy)
             .await;
-        let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
+        let Some(confirmation) = revoked.map_err(|error| self.store_failed(&error))? else {
+            return Ok(not_found());
+        };
         let confirmed = self.confirmed(confirmation, sid);
         self.audit(AuditKind::Logout, |event| {
             event.with_subject(subject).with_session(sid)

@@ -129,6 +129,13 @@ impl State {
         Ok(Confirmation::Confirmed)
     }
 
+    /// Whether there is a family of this id, living or ended.
+    pub(super) fn knows(&self, (subject, sid): (&str, &str), now: Timestamp) -> bool {
+        let families = self.users.get(subject).map(|user| &user.families);
+        let record = families.and_then(|families| families.get(sid));
+        record.is_some_and(|record| record.known(now).is_some())
+    }
+
     pub(super) fn revoke_all(
         &mut self,
         subject: &str,

@@ -243,27 +243,6 @@ async fn an_emptied_server_knows_nobody_and_a_new_login_works() {
 }
 
 #[tokio::test]
-async fn a_logout_that_the_nodes_cannot_be_told_of_is_an_error_and_its_repetition_tells_them() {
-    let server = RedisServer::start();
-    let redis = connect(&server).await;
-    let store = RedisSessions::new(&redis, &keys(&[1]));
-    open(&store, "a").await.unwrap();
-    let () = ask(&redis, "SET portcullis:{pc-feed}:revoked wrong EX 60").await;
-    let text = said(log_out(&store, "a").await);
-    assert!(text.contains("WRONGTYPE"), "{text}");
-    let ended = Verdict::Refused(Refusal::Revoked(RevokeReason::Logout));
-    assert_eq!(
-        rotate(&store, "a", 0).await.unwrap(),
-        ended,
-        "though it was ended"
-    );
-    let _: u64 = ask(&redis, "DEL portcullis:{pc-feed}:revoked").await;
-    log_out(&store, "a").await.unwrap();
-    let told: u64 = ask(&redis, "XLEN portcullis:{pc-feed}:revoked").await;
-    assert_eq!(told, 1);
-}
-
-#[tokio::test]
 async fn a_deadline_of_production_is_kept_while_the_server_is_frozen() {
     let server = RedisServer::start();
     let config = RedisConfig::from_url(&server.url()).unwrap();
@@ -315,8 +294,9 @@ async fn a_client_that_hangs_up_leaves_no_node_untold() {
     told(2).await;
     let ended = Verdict::Refused(Refusal::Revoked(RevokeReason::Reuse));
     assert_eq!(refresh(1).await.unwrap(), ended);
-    hang_up(store.revoke_all("ann", &policy));
     told(3).await;
-    hang_up(store.deny("ann", "access", Timestamp::from_secs(4_000_000_000)));
+    hang_up(store.revoke_all("ann", &policy));
     told(4).await;
+    hang_up(store.deny("ann", "access", Timestamp::from_secs(4_000_000_000)));
+    told(5).await;
 }

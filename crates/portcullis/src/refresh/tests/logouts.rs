@@ -184,6 +184,35 @@ fn a_user_sees_the_sessions_and_ends_one_of_them() {
 }
 
 #[test]
+fn a_session_that_has_ended_can_be_ended_again() {
+    let world = World::new();
+    let mut phone = Browser::logged_in(&world);
+    let mut laptop = Browser::logged_in(&world);
+    let listed = phone.get("/api/auth/sessions/").expect(200).json();
+    let lines = listed["sessions"].as_array().unwrap();
+    let own = lines.iter().find(|line| line["current"] == true).unwrap();
+    let path = format!("/api/auth/sessions/{}/", own["sid"].as_str().unwrap());
+    let first = laptop.delete(&path).expect(200).json();
+    // As after a 503, when the client does not know how far the first one got.
+    assert_eq!(laptop.delete(&path).expect(200).json(), first);
+    phone.get("/api/auth/me/").refused(401, "token_not_valid");
+    let kinds = world.audit.kinds();
+    let logouts = kinds.iter().filter(|&&kind| kind == AuditKind::Logout);
+    assert_eq!(logouts.count(), 2);
+}
+
+#[test]
+fn an_id_that_is_none_is_not_found() {
+    let world = World::new();
+    let mut browser = Browser::logged_in(&world);
+    for sid in ["unknown", "a%20b", &"a".repeat(256)] {
+        let path = format!("/api/auth/sessions/{sid}/");
+        browser.delete(&path).expect(404);
+    }
+    browser.get("/api/auth/me/").expect(200);
+}
+
+#[test]
 fn someone_elses_session_does_not_exist() {
     let world = World::new();
     let mut ada = Browser::logged_in(&world);
