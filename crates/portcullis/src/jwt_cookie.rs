@@ -106,8 +106,8 @@ mod stream;
 mod tests;
 
 pub use authenticated::Authenticated;
+use future::Held;
 pub use future::ResponseFuture;
-use future::{Held, State};
 use policy::Policy;
 pub use policy::{AuthConfigError, InvalidCookie, Mode, Revocation, Sources};
 pub use stream::{SessionEnded, StreamGuard};
@@ -269,34 +269,31 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let found = self.policy.authenticate(&self.reader, request.headers());
-        let state = match found {
-            Err(rejection) => self.refuse(rejection, None, &request),
-            Ok(sender) => match self.policy.check_revoked(sender.user.as_ref()).into_now() {
-                Ok(answer) => match policy::revocation_verdict(&answer, sender.user.as_ref()) {
-                    Ok(()) => {
-                        let watch = self.policy.admit(&mut request, sender);
-                        State::calling(self.inner.call(request), watch)
-                    }
-                    Err(rejection) => {
-                        let claims = sender.user.as_ref().map(|user| user.claims().base());
-                        self.refuse(rejection, claims, &request)
-                    }
-                },
-                Err(check) => {
-                    let clone = self.inner.clone();
-                    let held = Held {
-                        ready: mem::replace(&mut self.inner, clone),
-                        request,
-                        sender,
-                        policy: self.policy.clone(),
-                        respond: self.respond.clone(),
-                    };
-                    State::checking(check, held)
-                }
-            },
+        let sender = match self.policy.authenticate(&self.reader, request.headers()) {
+            Ok(sender) => sender,
+            Err(rejection) => return self.refuse(rejection, None, &request),
         };
-        ResponseFuture { state }
+        let user = sender.user.as_ref();
+        let answer = match self.policy.check_revoked(user).into_now() {
+            Ok(answer) => answer,
+            Err(check) => {
+                let clone = self.inner.clone();
+                let held = Held {
+                    ready: mem::replace(&mut self.inner, clone),
+                    request,
+                    sender,
+                    policy: self.policy.clone(),
+                    respond: self.respond.clone(),
+                };
+                return ResponseFuture::checking(check, held);
+            }
+        };
+        if let Err(rejection) = policy::revocation_verdict(&answer, user) {
+            let claims = user.map(|user| user.claims().base());
+            return self.refuse(rejection, claims, &request);
+        }
+        let watch = self.policy.admit(&mut request, sender);
+        ResponseFuture::calling(self.inner.call(request), watch)
     }
 }
 
@@ -306,10 +303,10 @@ impl<S: Clone, C> JwtCookie<S, C> {
         rejection: Rejection,
         claims: Option<&Claims>,
         request: &Request<Q>,
-    ) -> State<S, F, Q, B, C> {
+    ) -> ResponseFuture<S, F, Q, B, C> {
         self.policy.report(rejection, claims);
         self.inner = self.inner.clone(); // gives back the permit that was polled for
-        State::rejected(&self.respond, rejection, &RequestView::of(request))
+        ResponseFuture::rejected(&self.respond, rejection, &RequestView::of(request))
     }
 }
 

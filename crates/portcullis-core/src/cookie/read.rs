@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::scan::{self, Marks, pairs, value_of, without};
+use super::scan::{self, Marks, without};
 
 /// The most bytes of `Cookie` lines that are looked at; what exceeds it is refused, not skipped.
 pub const MAX_COOKIE_BYTES: usize = 64 * 1024;
@@ -61,34 +61,63 @@ pub struct Marked<'a> {
     /// What was found under the first name.
     pub found: Found<'a>,
     places: Places,
+    /// How many bytes more may be looked at.
+    room: usize,
 }
 
 /// Where the cookies of some names stand in the headers that were searched.
 #[derive(Clone, Copy, Debug)]
-pub struct Places(Option<Marks>);
+pub struct Places(Lines);
+
+#[derive(Clone, Copy, Debug)]
+enum Lines {
+    /// There were none.
+    None,
+    /// There was one, marked like this.
+    One(Marks),
+    /// There were several, or more cookies or bytes than are marked: look again.
+    Many,
+}
 
 impl<'a> Marked<'a> {
+    /// What is known before the first line: no cookie.
+    pub const fn new() -> Self {
+        Self {
+            found: Found::Missing,
+            places: Places(Lines::None),
+            room: MAX_COOKIE_BYTES,
+        }
+    }
+
     /// Looks up the first of `names`, tokens all, and marks the cookies called one of them.
     pub fn find(headers: &'a HeaderMap, names: &[&str]) -> Self {
-        let mut found = Found::Missing;
-        let mut places = Places(Some(Marks::default()));
-        let mut room = MAX_COOKIE_BYTES;
-        for (index, line) in headers.get_all(header::COOKIE).iter().enumerate() {
-            let Some(rest) = room.checked_sub(line.len()) else {
-                found = Found::Ambiguous;
-                places = Places(None);
-                break;
-            };
-            room = rest;
-            let marks = Marks::find(line.as_bytes(), names, |value| {
-                found = match found {
-                    Found::Missing => Found::One(value),
-                    Found::Ambiguous | Found::One(_) => Found::Ambiguous,
-                };
-            });
-            places = Places((index == 0 && marks.is_complete()).then_some(marks));
+        let mut marked = Self::new();
+        for line in headers.get_all(header::COOKIE) {
+            marked.add(line, names);
         }
-        Self { found, places }
+        marked
+    }
+
+    /// Does the same with the next `Cookie` line, for who goes through the headers anyway.
+    pub fn add(&mut self, line: &'a HeaderValue, names: &[&str]) {
+        let Some(room) = self.room.checked_sub(line.len()) else {
+            self.found = Found::Ambiguous;
+            self.places = Places(Lines::Many);
+            self.room = 0;
+            return;
+        };
+        self.room = room;
+        let found = &mut self.found;
+        let marks = Marks::find(line.as_bytes(), names, |value| {
+            *found = match found {
+                Found::Missing => Found::One(value),
+                Found::Ambiguous | Found::One(_) => Found::Ambiguous,
+            };
+        });
+        self.places = Places(match self.places.0 {
+            Lines::None if marks.is_complete() => Lines::One(marks),
+            _ => Lines::Many,
+        });
     }
 
     /// Where they stand, whatever becomes of the value.
@@ -97,13 +126,20 @@ impl<'a> Marked<'a> {
     }
 }
 
+impl Default for Marked<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Places {
     /// Does what [`strip`] does with the same `names`, on the same headers.
     pub fn strip(self, headers: &mut HeaderMap, names: &[&str]) {
         match self.0 {
-            None => strip(headers, names),
-            Some(marks) if marks.is_empty() => {}
-            Some(marks) => {
+            Lines::None => {}
+            Lines::Many => strip(headers, names),
+            Lines::One(marks) if marks.is_empty() => {}
+            Lines::One(marks) => {
                 let Some(line) = headers.get_mut(header::COOKIE) else {
                     return;
                 };
@@ -128,8 +164,7 @@ pub fn all<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [
     lines
         .into_iter()
         .flatten()
-        .flat_map(|line| pairs(line.as_bytes()))
-        .filter_map(move |pair| value_of(pair, name.as_bytes()))
+        .flat_map(move |line| scan::values(line.as_bytes(), name))
 }
 
 fn too_long(headers: &HeaderMap) -> bool {

@@ -3,8 +3,8 @@
 use http::HeaderValue;
 use memchr::memchr;
 
-/// How many pairs are taken out of a line at once; more take another turn.
-const BATCH: usize = 4;
+/// How many pairs are taken out of a line at once: both tokens. More take another turn.
+const BATCH: usize = 2;
 
 /// The parts of `line` between semicolons, untrimmed.
 pub(super) fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -19,9 +19,18 @@ pub(super) fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The value of `pair` if it is a cookie called `name`.
-pub(super) fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let rest = trim_start(pair).strip_prefix(name)?;
+/// Every value under `name` in `line`.
+pub(super) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pairs(line).filter_map(move |pair| value_of(trim_start(pair), name.as_bytes()))
+}
+
+/// The value of `pair`, trimmed at its start, if it is a cookie called `name`.
+fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    // Most other cookies have no end of a name there, which is cheaper to see than their names.
+    if !matches!(pair.get(name.len()), Some(b'=' | b' ' | b'\t')) {
+        return None;
+    }
+    let rest = pair.strip_prefix(name)?;
     trim_start(rest).strip_prefix(b"=").map(trim)
 }
 
@@ -44,6 +53,7 @@ impl Marks {
         let mut at = 0;
         for pair in pairs(line) {
             let next = line.len().min(at + pair.len() + 1);
+            let pair = trim_start(pair);
             for (index, name) in names.iter().enumerate() {
                 let Some(value) = value_of(pair, name.as_bytes()) else {
                     continue;

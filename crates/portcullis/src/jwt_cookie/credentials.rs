@@ -1,7 +1,7 @@
 //! Finds the tokens that a request presents, and nothing that could be taken for two.
 
 use http::{HeaderMap, header};
-use portcullis_core::cookie::{self, Found};
+use portcullis_core::cookie::{Found, Marked};
 
 /// What one place of a request holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,11 +16,6 @@ pub(crate) enum Presented<'a> {
     Token(&'a [u8]),
 }
 
-/// The cookie `name`.
-pub(crate) fn from_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Presented<'a> {
-    cookie::find(headers, name).into()
-}
-
 impl<'a> From<Found<'a>> for Presented<'a> {
     fn from(found: Found<'a>) -> Self {
         match found {
@@ -31,27 +26,63 @@ impl<'a> From<Found<'a>> for Presented<'a> {
     }
 }
 
-/// The Bearer token (RFC 6750 §2.1): the scheme in any case, spaces, one token, nothing else.
-///
-/// Other schemes are not ours; but beside a second `Authorization` header nobody can say which
-/// of them a server behind us would believe.
-pub(crate) fn from_header(headers: &HeaderMap) -> Presented<'_> {
-    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
-    let (first, second) = (lines.next(), lines.next());
-    if second.is_some() {
-        let any = headers.get_all(header::AUTHORIZATION).iter();
-        return if any.map(http::HeaderValue::as_bytes).any(is_bearer) {
-            Presented::Ambiguous
-        } else {
-            Presented::Missing
+/// What the headers of a request hold of ours, found in one pass over them: in a map of headers, a
+/// look-up costs as much as passing a dozen.
+pub(crate) struct Search<'a> {
+    /// The token cookies.
+    pub(crate) cookies: Marked<'a>,
+    authorization: Authorization<'a>,
+}
+
+/// The `Authorization` lines.
+#[derive(Clone, Copy)]
+enum Authorization<'a> {
+    None,
+    One(&'a [u8]),
+    /// More than one; whether any is of our scheme.
+    Many(bool),
+}
+
+impl<'a> Search<'a> {
+    /// Searches `headers`; of the cookies for those called `names`.
+    pub(crate) fn through(headers: &'a HeaderMap, names: &[&str]) -> Self {
+        let mut search = Self {
+            cookies: Marked::new(),
+            authorization: Authorization::None,
         };
+        for (name, line) in headers {
+            if name == header::COOKIE {
+                search.cookies.add(line, names);
+            } else if name == header::AUTHORIZATION {
+                search.authorization = search.authorization.and(line.as_bytes());
+            }
+        }
+        search
     }
-    match first.map(http::HeaderValue::as_bytes) {
-        Some(line) if is_bearer(line) => match token_of(line) {
-            Some(token) => Presented::Token(token),
-            None => Presented::Malformed,
-        },
-        _ => Presented::Missing,
+
+    /// The Bearer token (RFC 6750 §2.1): the scheme in any case, spaces, one token, nothing else.
+    ///
+    /// Other schemes are not ours; but beside a second `Authorization` header nobody can say which
+    /// of them a server behind us would believe.
+    pub(crate) fn bearer(&self) -> Presented<'a> {
+        match self.authorization {
+            Authorization::Many(true) => Presented::Ambiguous,
+            Authorization::One(line) if is_bearer(line) => match token_of(line) {
+                Some(token) => Presented::Token(token),
+                None => Presented::Malformed,
+            },
+            _ => Presented::Missing,
+        }
+    }
+}
+
+impl<'a> Authorization<'a> {
+    fn and(self, line: &'a [u8]) -> Self {
+        match self {
+            Self::None => Self::One(line),
+            Self::One(first) => Self::Many(is_bearer(first) || is_bearer(line)),
+            Self::Many(any) => Self::Many(any || is_bearer(line)),
+        }
     }
 }
 

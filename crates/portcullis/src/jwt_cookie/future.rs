@@ -27,17 +27,18 @@ pin_project! {
     /// Response future for [`JwtCookie`](super::JwtCookie).
     pub struct ResponseFuture<S, F, Q, B, C> {
         #[pin]
-        pub(super) state: State<S, F, Q, B, C>,
+        state: State<S, F, Q, B, C>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    pub(super) enum State<S, F, Q, B, C> {
+    enum State<S, F, Q, B, C> {
         Checking {
             #[pin]
             check: Answer<Result<bool, StoreError>>,
-            held: Option<Held<S, Q, C>>,
+            // Boxed: few requests wait, and all of them move this future.
+            held: Option<Box<Held<S, Q, C>>>,
         },
         Calling {
             #[pin]
@@ -59,19 +60,16 @@ pub(super) struct Held<S, Q, C> {
     pub(super) respond: SharedRespond,
 }
 
-impl<S, F, Q, B, C> State<S, F, Q, B, C> {
+impl<S, F, Q, B, C> ResponseFuture<S, F, Q, B, C> {
     pub(super) const fn calling(inner: F, watch: Option<SessionEnded>) -> Self {
-        Self::Calling { inner, watch }
+        let state = State::Calling { inner, watch };
+        Self { state }
     }
 
-    pub(super) const fn checking(
-        check: Answer<Result<bool, StoreError>>,
-        held: Held<S, Q, C>,
-    ) -> Self {
-        Self::Checking {
-            check,
-            held: Some(held),
-        }
+    pub(super) fn checking(check: Answer<Result<bool, StoreError>>, held: Held<S, Q, C>) -> Self {
+        let held = Some(Box::new(held));
+        let state = State::Checking { check, held };
+        Self { state }
     }
 
     pub(super) fn rejected(
@@ -79,9 +77,9 @@ impl<S, F, Q, B, C> State<S, F, Q, B, C> {
         rejection: Rejection,
         request: &RequestView<'_>,
     ) -> Self {
-        Self::Rejected {
-            response: Some(respond.refuse(rejection, request).map(Guarded::refusal)),
-        }
+        let response = Some(respond.refuse(rejection, request).map(Guarded::refusal));
+        let state = State::Rejected { response };
+        Self { state }
     }
 }
 
@@ -99,7 +97,7 @@ where
                 StateProj::Checking { check, held } => {
                     let answer = ready!(check.poll(cx));
                     let held = held.take().expect("polled after completion");
-                    held.resume(&answer)
+                    held.resume(&answer).state
                 }
                 StateProj::Calling { inner, watch } => {
                     let response = ready!(inner.poll(cx));
@@ -120,7 +118,10 @@ where
 }
 
 impl<S, Q, C> Held<S, Q, C> {
-    fn resume<B>(mut self, answer: &Result<bool, StoreError>) -> State<S, S::Future, Q, B, C>
+    fn resume<B>(
+        mut self,
+        answer: &Result<bool, StoreError>,
+    ) -> ResponseFuture<S, S::Future, Q, B, C>
     where
         S: Service<Request<Q>, Response = Response<B>>,
         C: Send + Sync + 'static,
@@ -128,12 +129,13 @@ impl<S, Q, C> Held<S, Q, C> {
         match policy::revocation_verdict(answer, self.sender.user.as_ref()) {
             Ok(()) => {
                 let watch = self.policy.admit(&mut self.request, self.sender);
-                State::calling(self.ready.call(self.request), watch)
+                ResponseFuture::calling(self.ready.call(self.request), watch)
             }
             Err(rejection) => {
                 let claims = self.sender.user.as_ref().map(|user| user.claims().base());
                 self.policy.report(rejection, claims);
-                State::rejected(&self.respond, rejection, &RequestView::of(&self.request))
+                let view = RequestView::of(&self.request);
+                ResponseFuture::rejected(&self.respond, rejection, &view)
             }
         }
     }

@@ -7,7 +7,7 @@ use portcullis_core::{
     Answer, Rejection,
     audit::{AuditEvent, AuditKind, AuditSink},
     clock::{Clock, SystemClock, Timestamp},
-    cookie::{CookieSpec, Marked, Places},
+    cookie::{CookieSpec, Places},
     identity::Source,
     rejection::AuthReason,
     store::{Revocations, StoreError, TokenFacts},
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     authenticated::Authenticated,
-    credentials::{self, Presented},
+    credentials::{Presented, Search},
     stream::{SessionEnded, StreamGuard},
 };
 
@@ -131,14 +131,14 @@ impl Policy {
         reader: &CachedReader<C>,
         headers: &HeaderMap,
     ) -> Result<Sender<C>, Rejection> {
-        let marked = Marked::find(headers, &self.token_cookies());
+        let search = Search::through(headers, &self.token_cookies());
         let cookie = if self.reads_cookie() {
-            Presented::from(marked.found)
+            Presented::from(search.cookies.found)
         } else {
             Presented::Missing
         };
         let header = if self.reads_header() {
-            credentials::from_header(headers)
+            search.bearer()
         } else {
             Presented::Missing
         };
@@ -147,7 +147,7 @@ impl Policy {
             .map(|user| Sender {
                 user,
                 bearer,
-                cookies: marked.places(),
+                cookies: search.cookies.places(),
             })
             .map_err(|reason| Rejection::Authentication { reason, bearer })
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::jwt_cookie::{
     Authenticated,
-    credentials::{Presented, from_cookie, from_header},
+    credentials::{Presented, Search},
     policy::revocation_verdict,
 };
 
@@ -43,16 +43,14 @@ impl Call<'_> {
 
     /// The access tokens presented, in whatever place, unverified.
     pub(super) fn access_tokens(&self) -> impl Iterator<Item = &[u8]> {
-        let headers = self.view.headers;
-        [
-            from_cookie(headers, self.shared.cookies.access_name()),
-            from_header(headers),
-        ]
-        .into_iter()
-        .filter_map(|place| match place {
-            Presented::Token(token) => Some(token),
-            _ => None,
-        })
+        let names = [self.shared.cookies.access_name()];
+        let search = Search::through(self.view.headers, &names);
+        [search.cookies.found.into(), search.bearer()]
+            .into_iter()
+            .filter_map(|place| match place {
+                Presented::Token(token) => Some(token),
+                _ => None,
+            })
     }
 
     /// Checks CSRF where the browser sent the token by itself.
