@@ -1,9 +1,12 @@
 //! Takes the compact form apart (RFC 7515 §7.1): three parts of canonical base64url.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_simd::{Out, URL_SAFE_NO_PAD};
 use memchr::memchr_iter;
 
 use crate::rejection::TokenRejection;
+
+#[cfg(test)]
+mod tests;
 
 /// The longest signature, RSA with 8192 bits, rounded up to whole base64 groups; and more than the
 /// payload of most tokens.
@@ -46,9 +49,9 @@ impl<'a> Compact<'a> {
 
 /// Decodes one part.
 pub(crate) fn decode(part: &[u8]) -> Result<Vec<u8>, TokenRejection> {
-    // The engine refuses padding, foreign characters, whitespace and stray trailing bits.
+    // The decoder refuses padding, foreign characters, whitespace and stray trailing bits.
     URL_SAFE_NO_PAD
-        .decode(part)
+        .decode_to_vec(part)
         .map_err(|_| TokenRejection::Base64)
 }
 
@@ -71,13 +74,13 @@ pub(crate) fn decode_into<'b>(
     if !fits(part) {
         return Err(TokenRejection::Base64);
     }
-    let length = URL_SAFE_NO_PAD
-        .decode_slice(part, buffer)
-        .map_err(|_| TokenRejection::Base64)?;
-    Ok(&buffer[..length])
+    match URL_SAFE_NO_PAD.decode(part, Out::from_slice(buffer)) {
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err(TokenRejection::Base64),
+    }
 }
 
 /// Encodes one part.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+    URL_SAFE_NO_PAD.encode_to_string(bytes)
 }

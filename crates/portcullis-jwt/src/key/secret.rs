@@ -1,6 +1,6 @@
 //! Refuses HMAC secrets that are too short, or that are really a key of another kind.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64_simd::STANDARD;
 
 use super::error::{KeyError, Kind};
 use crate::algorithm::Algorithm;
@@ -33,7 +33,10 @@ pub(super) fn check_shape(secret: &[u8]) -> Result<(), KeyError> {
         "a JSON Web Key"
     } else if is_der(secret) {
         "a DER key"
-    } else if STANDARD.decode(trimmed).is_ok_and(|bytes| is_der(&bytes)) {
+    } else if STANDARD
+        .decode_to_vec(trimmed)
+        .is_ok_and(|bytes| is_der(&bytes))
+    {
         "a DER key in base64"
     } else {
         return Ok(());
