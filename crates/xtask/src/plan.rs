@@ -71,19 +71,25 @@ pub(crate) fn tests() -> Vec<Step> {
 
 /// Costs beside peers: time and allocations, or instructions under valgrind.
 pub(crate) fn bench(instructions: bool) -> Vec<Step> {
-    vec![if instructions {
-        Step::cargo(
+    if instructions {
+        return vec![Step::cargo(
             "instructions beside peers, counted by valgrind",
             "run --release --locked --manifest-path tests/peers/Cargo.toml \
              --target-dir target/peers -- --instructions",
-        )
-    } else {
+        )];
+    }
+    vec![
         Step::cargo(
-            "time and allocations beside peers",
+            "time beside peers",
             "run --release --locked --manifest-path tests/peers/Cargo.toml \
              --target-dir target/peers",
-        )
-    }]
+        ),
+        Step::cargo(
+            "allocations beside peers",
+            "run --release --locked --manifest-path tests/peers/Cargo.toml \
+             --target-dir target/peers --bin allocations",
+        ),
+    ]
 }
 
 /// Licences, bans and sources.

@@ -1,4 +1,4 @@
-//! Thread CPU time in interleaved rounds, and the allocations of one call.
+//! Thread CPU time in interleaved rounds; and, in a program that counts them, allocations.
 
 use std::time::Duration;
 
@@ -59,15 +59,11 @@ impl Case {
     }
 }
 
-/// What one call of a case costs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cost {
-    pub(crate) nanoseconds: f64,
-    pub(crate) allocations: f64,
-}
+/// Runs something and says how often it allocated.
+pub type Counter = fn(&mut dyn FnMut()) -> u64;
 
-/// Measures `cases` in `rounds` rounds, every case once in each.
-pub(crate) fn measure(cases: &mut [Case], rounds: usize) -> Vec<Cost> {
+/// Nanoseconds per call of each of `cases`: medians of `rounds` rounds, every case once in each.
+pub(crate) fn times(cases: &mut [Case], rounds: usize) -> Vec<f64> {
     let calls: Vec<usize> = cases.iter_mut().map(calls_in_a_pass).collect();
     let mut times = vec![Vec::with_capacity(rounds); cases.len()];
     for round in 0..rounds {
@@ -75,14 +71,21 @@ pub(crate) fn measure(cases: &mut [Case], rounds: usize) -> Vec<Cost> {
             times[index].push(difference(case, calls[index], round % 2 == 0));
         }
     }
-    cases
-        .iter_mut()
-        .zip(times)
-        .map(|(case, times)| Cost {
-            nanoseconds: median(times),
-            allocations: allocations(case),
-        })
-        .collect()
+    times.into_iter().map(median).collect()
+}
+
+/// Allocations per call of each of `cases`.
+pub(crate) fn allocations(cases: &mut [Case], counter: Counter) -> Vec<f64> {
+    let allocations = |case: &mut Case| {
+        let calls = FIRST_CALLS.min(case.max_calls);
+        let count = |work: &mut dyn Work| {
+            work.prepare();
+            counter(&mut || work.run(calls)) as f64 / calls as f64
+        };
+        let all = count(case.work.as_mut());
+        all - case.bare.as_mut().map_or(0.0, |bare| count(bare.as_mut()))
+    };
+    cases.iter_mut().map(allocations).collect()
 }
 
 fn calls_in_a_pass(case: &mut Case) -> usize {
@@ -112,16 +115,6 @@ fn pass(work: &mut dyn Work, calls: usize) -> f64 {
     let start = ThreadTime::now();
     work.run(calls);
     start.elapsed().as_nanos() as f64 / calls as f64
-}
-
-fn allocations(case: &mut Case) -> f64 {
-    let calls = FIRST_CALLS.min(case.max_calls);
-    let count = |work: &mut dyn Work| {
-        work.prepare();
-        allocation_counter::measure(|| work.run(calls)).count_total as f64 / calls as f64
-    };
-    let all = count(case.work.as_mut());
-    all - case.bare.as_mut().map_or(0.0, |bare| count(bare.as_mut()))
 }
 
 /// The middle one of `values`, of which there is at least one.

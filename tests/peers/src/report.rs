@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::measure::{Case, Cost};
+use crate::measure::Case;
 
 /// Cases that are measured together, and how they are to compare.
 pub(crate) struct Group {
@@ -47,48 +47,63 @@ impl Bar {
         }
     }
 
-    fn line(&self, costs: &HashMap<&str, Cost>) -> String {
-        let (ours, peer) = (costs[self.ours], costs[self.peer]);
-        let ratio = peer.nanoseconds / ours.nanoseconds;
-        let target = self.target.map(|times| format!("≥ {times}"));
-        let verdict = match (self.target, self.allocations) {
-            (None, None) => "",
-            (times, count)
-                if times.is_none_or(|times| ratio >= times)
-                    && count.is_none_or(|count| ours.allocations <= f64::from(count)) =>
-            {
-                "met"
-            }
-            _ => "missed",
+    fn time(&self, costs: &HashMap<&str, f64>) -> Option<String> {
+        let ratio = costs[self.peer] / costs[self.ours];
+        let (target, verdict) = match self.target {
+            None => (String::new(), ""),
+            Some(times) => (format!("≥ {times}"), verdict(ratio >= times)),
         };
-        let most = self.allocations.map(|count| format!("≤ {count}"));
-        format!(
-            "| {} | {} | {ratio:.2} | {} | {:.1} | {} | {verdict} |",
-            self.ours,
-            self.peer,
-            target.unwrap_or_default(),
-            ours.allocations,
-            most.unwrap_or_default(),
-        )
+        let Self { ours, peer, .. } = self;
+        Some(format!(
+            "| {ours} | {peer} | {ratio:.2} | {target} | {verdict} |"
+        ))
+    }
+
+    fn allocation(&self, costs: &HashMap<&str, f64>) -> Option<String> {
+        let (limit, count) = (self.allocations?, costs[self.ours]);
+        let verdict = verdict(count <= f64::from(limit));
+        let Self { ours, peer, .. } = self;
+        let beside = costs[peer];
+        Some(format!(
+            "| {ours} | {peer} | {count:.1} | {beside:.1} | ≤ {limit} | {verdict} |"
+        ))
     }
 }
 
-/// Prints the costs of one group, then its comparisons.
-pub(crate) fn print(title: &str, group: &Group, costs: &[Cost]) {
-    println!("\n### {title}\n");
-    println!("| case | added ns | added allocations |\n|---|---:|---:|");
-    for (case, cost) in group.cases.iter().zip(costs) {
-        let Cost {
-            nanoseconds,
-            allocations,
-        } = cost;
-        println!("| {} | {nanoseconds:.0} | {allocations:.1} |", case.name);
+const fn verdict(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "missed" }
+}
+
+/// Prints the nanoseconds that the cases of `group` add, then how they compare.
+pub(crate) fn print_times(title: &str, group: &Group, costs: &[f64]) {
+    println!("\n### {title}\n\n| case | added ns |\n|---|---:|");
+    for (case, nanoseconds) in group.cases.iter().zip(costs) {
+        println!("| {} | {nanoseconds:.0} |", case.name);
     }
+    let head = "| ours | beside | times as fast | target | |\n|---|---|---:|---:|---|";
+    compare(group, costs, head, Bar::time);
+}
+
+/// Prints the allocations that the cases of `group` add, then how those with a limit compare.
+pub(crate) fn print_allocations(title: &str, group: &Group, costs: &[f64]) {
+    println!("\n### {title}, allocations\n\n| case | added allocations |\n|---|---:|");
+    for (case, count) in group.cases.iter().zip(costs) {
+        println!("| {} | {count:.1} |", case.name);
+    }
+    let head = "| ours | beside | ours | theirs | limit | |\n|---|---|---:|---:|---:|---|";
+    compare(group, costs, head, Bar::allocation);
+}
+
+fn compare(
+    group: &Group,
+    costs: &[f64],
+    head: &str,
+    line: impl Fn(&Bar, &HashMap<&str, f64>) -> Option<String>,
+) {
     let names = group.cases.iter().map(|case| case.name.as_str());
-    let costs: HashMap<&str, Cost> = names.zip(costs.iter().copied()).collect();
-    println!("\n| ours | beside | times as fast | target | allocations | limit | |");
-    println!("|---|---|---:|---:|---:|---:|---|");
-    for bar in &group.bars {
-        println!("{}", bar.line(&costs));
+    let costs: HashMap<&str, f64> = names.zip(costs.iter().copied()).collect();
+    println!("\n{head}");
+    for line in group.bars.iter().filter_map(|bar| line(bar, &costs)) {
+        println!("{line}");
     }
 }
