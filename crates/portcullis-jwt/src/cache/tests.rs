@@ -1,4 +1,6 @@
-use portcullis_core::Secret;
+use std::time::Duration;
+
+use portcullis_core::{Secret, answer::BoxFuture};
 
 use super::*;
 use crate::{
@@ -112,4 +114,57 @@ fn a_refused_token_is_not_remembered() {
         assert!(reader.read(forged.as_bytes(), NOW).is_err());
     }
     assert_eq!(bytes(&reader), 0);
+}
+
+/// A clock whose cheaper instant is `lag` older.
+#[derive(Debug)]
+struct Lagging {
+    now: Timestamp,
+    lag: Duration,
+}
+
+impl Clock for Lagging {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn now_coarse(&self) -> Timestamp {
+        self.now.minus(self.lag)
+    }
+
+    fn sleep_until(&self, _: Timestamp) -> BoxFuture<()> {
+        unreachable!("no reader sleeps")
+    }
+}
+
+#[test]
+fn a_tick_makes_no_difference_at_either_end_of_a_token() {
+    let keys = keys();
+    let token = token(&keys, "a", None);
+    for lag in [0, 1, 9_999, 10_000].map(Duration::from_micros) {
+        let reader = CachedReader::<()>::new(TokenReader::new(keys.clone()));
+        let read = |now| {
+            reader
+                .read_by(token.as_bytes(), &Lagging { now, lag })
+                .err()
+        };
+        let before = Duration::from_micros(1);
+        let expiry = Timestamp::from_secs(1_700_000_300);
+
+        assert_eq!(
+            read(NOW.minus(before)),
+            Some(TokenRejection::IssuedInFuture)
+        );
+        assert_eq!(read(NOW), None, "issued this second, {lag:?} ago at most");
+        assert_eq!(
+            read(expiry.minus(before)),
+            None,
+            "alive to its last microsecond"
+        );
+        assert_eq!(
+            read(expiry),
+            Some(TokenRejection::Expired),
+            "not {lag:?} longer"
+        );
+    }
 }

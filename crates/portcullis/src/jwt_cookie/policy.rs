@@ -164,9 +164,9 @@ impl Policy {
                 Mode::Required => Err(AuthReason::Missing),
             };
         }
-        let now = self.clock.now();
-        let by_header = read(reader, header, Source::Bearer, now)?;
-        let by_cookie = match read(reader, cookie, Source::Cookie, now) {
+        let clock = &*self.clock;
+        let by_header = read(reader, header, Source::Bearer, clock)?;
+        let by_cookie = match read(reader, cookie, Source::Cookie, clock) {
             Err(AuthReason::Invalid(_))
                 if by_header.is_some() && self.invalid_cookie == InvalidCookie::TryHeader =>
             {
@@ -259,13 +259,13 @@ fn read<C: DeserializeOwned>(
     reader: &CachedReader<C>,
     presented: Presented<'_>,
     source: Source,
-    now: Timestamp,
+    clock: &dyn Clock,
 ) -> Result<Option<Authenticated<C>>, AuthReason> {
     match presented {
         Presented::Ambiguous => Err(AuthReason::Ambiguous),
         Presented::Malformed => Err(AuthReason::Invalid("bearer_malformed")),
         Presented::Missing => Ok(None),
-        Presented::Token(token) => match reader.read(token, now) {
+        Presented::Token(token) => match reader.read_by(token, clock) {
             Ok(claims) => Ok(Some(Authenticated::new(claims, source))),
             Err(refused) => Err(AuthReason::Invalid(refused.code())),
         },
