@@ -3,7 +3,7 @@
 //! | command | does |
 //! |---|---|
 //! | `cargo xtask test` | gets what the tests need, then runs every test in every feature set |
-//! | `cargo xtask test --web` | the chat page alone, in a real browser and before two judges |
+//! | `cargo xtask test --web` | the browser client and the chat page, in a real browser |
 //! | `cargo xtask ci` | formatting, lints and documentation, then all of `test` |
 //! | `cargo xtask bench` | measures what the layers cost beside their peers: `docs/performance.md` |
 //! | `cargo xtask deny` | licences, bans and sources of all dependencies |
@@ -51,7 +51,7 @@ enum Command {
         /// Only say what is missing: install nothing
         #[arg(long)]
         no_install: bool,
-        /// Only the chat page: in a real browser, and before two judges of its headers
+        /// Only the browser client and the chat page: in a real browser, and before two judges
         #[arg(long)]
         web: bool,
     },
@@ -94,7 +94,7 @@ fn test_web(runner: &mut Runner, install: bool) -> Result<(), Failure> {
         needs::node_is_new_enough()
     })?;
     if install {
-        runner.run_all(&[plan::web_packages()])?;
+        runner.run_all(&plan::web_packages())?;
     }
     runner.run_all(&plan::web()?)
 }

@@ -48,7 +48,7 @@ pub(crate) const WEB: &[Need] = &[
     Need {
         programs: &["node"],
         variable: None,
-        why: "it runs the tests of the chat page",
+        why: "it runs the tests of the chat page and the browser client",
         package: "nodejs",
         elsewhere: "or get it from nodejs.org elsewhere",
     },
@@ -62,7 +62,7 @@ pub(crate) const WEB: &[Need] = &[
     Need {
         programs: &["chromium", "chromium-browser", "google-chrome"],
         variable: Some("CHROMIUM"),
-        why: "the page is driven in it",
+        why: "the page and the client are driven in it",
         package: "chromium",
         elsewhere: "`dnf install chromium`, `apk add chromium`",
     },

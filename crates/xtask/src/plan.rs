@@ -150,17 +150,34 @@ fn fuzz_target(name: &str, seconds: u32) -> Result<Step, Failure> {
     Ok(step)
 }
 
-/// The packages of `tests/web`, exactly as its lock file names them.
-pub(crate) fn web_packages() -> Step {
-    Step::program("the packages of tests/web", NPM, "--prefix tests/web ci")
+/// The packages of the client and of `tests/web`, exactly as their lock files name them.
+pub(crate) fn web_packages() -> Vec<Step> {
+    vec![
+        Step::program(
+            "the packages of the browser client",
+            NPM,
+            "--prefix examples/browser-client ci",
+        ),
+        Step::program("the packages of tests/web", NPM, "--prefix tests/web ci"),
+    ]
 }
 
-/// The chat page in a real browser, and before two judges of its headers.
+/// The browser client alone, then it and the chat page in a real browser, and the page before two
+/// judges of its headers.
 pub(crate) fn web() -> Result<Vec<Step>, Failure> {
     Ok(vec![
+        Step::program(
+            "the browser client, built and tested without a browser",
+            NPM,
+            "--prefix examples/browser-client test",
+        ),
         Step::cargo("the chat service", "build -p portcullis-chat"),
-        Step::program("the chat page", NPM, "--prefix tests/web test")
-            .with_variable("PORTCULLIS_CHAT", built("portcullis-chat")?),
+        Step::program(
+            "the chat page and the client in a browser",
+            NPM,
+            "--prefix tests/web test",
+        )
+        .with_variable("PORTCULLIS_CHAT", built("portcullis-chat")?),
     ])
 }
 

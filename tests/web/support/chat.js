@@ -48,7 +48,7 @@ export async function startInProduction() {
 }
 
 /** Runs the program on a free port until `stop`; it names its address when it is ready. */
-async function start(flags) {
+export async function start(flags) {
   const environment = Object.entries(process.env).filter(
     ([name]) => !name.startsWith("PORTCULLIS_") && name !== "RUST_LOG",
   );
