@@ -1,6 +1,7 @@
 //! Reports security events: who logged in, what was refused, which session was stolen.
 //!
-//! Events carry user and session ids, never a token, a cookie or a password.
+//! Events carry user ids and hashes of session ids ([`IdHash`]), never a token, a cookie or a
+//! password. What others have chosen is [`printable`].
 
 use std::{
     fmt,
@@ -9,6 +10,15 @@ use std::{
 };
 
 use crate::clock::Timestamp;
+
+mod id_hash;
+mod printable;
+
+#[cfg(test)]
+mod tests;
+
+pub use id_hash::IdHash;
+pub use printable::printable;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -79,13 +89,13 @@ pub struct AuditEvent {
     pub kind: AuditKind,
     /// When.
     pub at: Timestamp,
-    /// The user id.
+    /// The user id, [`printable`].
     pub subject: Option<String>,
-    /// The session id (`sid`): it names a session, it opens none.
-    pub session: Option<String>,
+    /// What stands for the session id (`sid`), or for the `jti` of a token that has none.
+    pub session: Option<IdHash>,
     /// The client's address.
     pub address: Option<IpAddr>,
-    /// A code or a comparison that explains the event, free of secrets.
+    /// A code or a comparison that explains the event, free of secrets and [`printable`].
     pub reason: Option<String>,
 }
 
@@ -102,18 +112,28 @@ impl AuditEvent {
         }
     }
 
-    /// Names the user.
-    pub fn with_subject(self, subject: impl Into<String>) -> Self {
+    /// Names the user; control characters are escaped.
+    pub fn with_subject(self, subject: impl AsRef<str>) -> Self {
         Self {
-            subject: Some(subject.into()),
+            subject: Some(printable(subject.as_ref()).into_owned()),
             ..self
         }
     }
 
-    /// Names the session.
-    pub fn with_session(self, session: impl Into<String>) -> Self {
+    /// Names the session with the id `sid` by its hash.
+    ///
+    /// ```
+    /// # use portcullis_core::{
+    /// #     audit::{AuditEvent, AuditKind, IdHash}, clock::Timestamp,
+    /// # };
+    /// let event = AuditEvent::new(AuditKind::Logout, Timestamp::from_secs(1));
+    /// let event = event.with_session("the-session");
+    /// assert_eq!(event.session, Some(IdHash::of("the-session")));
+    /// assert!(!format!("{event:?}").contains("the-session"));
+    /// ```
+    pub fn with_session(self, sid: impl AsRef<str>) -> Self {
         Self {
-            session: Some(session.into()),
+            session: Some(IdHash::of(sid.as_ref())),
             ..self
         }
     }
@@ -123,10 +143,10 @@ impl AuditEvent {
         Self { address, ..self }
     }
 
-    /// Gives the reason.
-    pub fn with_reason(self, reason: impl Into<String>) -> Self {
+    /// Gives the reason; control characters are escaped.
+    pub fn with_reason(self, reason: impl AsRef<str>) -> Self {
         Self {
-            reason: Some(reason.into()),
+            reason: Some(printable(reason.as_ref()).into_owned()),
             ..self
         }
     }

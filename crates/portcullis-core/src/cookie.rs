@@ -212,6 +212,10 @@ impl CookieSpec {
     ///
     /// [`CookieError`] when `value` holds anything but cookie-octets (RFC 6265bis §4.1.1), or name
     /// and value exceed [`MAX_PAIR_BYTES`]. The value itself is not in the message.
+    ///
+    /// # Security
+    ///
+    /// The line is marked as sensitive: `Debug` does not show it, and HTTP/2 does not index it.
     pub fn set(&self, value: &str, max_age: Option<Duration>) -> Result<HeaderValue, CookieError> {
         if !value.bytes().all(is_cookie_octet) {
             return Err(CookieError::new(
@@ -268,8 +272,10 @@ impl CookieSpec {
     }
 
     fn line(&self, cookie: &cookie::Cookie<'_>) -> Result<HeaderValue, CookieError> {
-        HeaderValue::try_from(cookie.to_string())
-            .map_err(|_| CookieError::new("cookie", &self.name, "visible ASCII"))
+        let mut line = HeaderValue::try_from(cookie.to_string())
+            .map_err(|_| CookieError::new("cookie", &self.name, "visible ASCII"))?;
+        line.set_sensitive(true);
+        Ok(line)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use crate::{clock::Timestamp, store::TokenFacts};
+use crate::{audit::IdHash, clock::Timestamp, store::TokenFacts};
 
 /// Where the credential came from.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -124,7 +124,7 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
             .field("subject", &self.subject())
-            .field("session", &self.session())
+            .field("session", &self.session().map(IdHash::of))
             .field("source", &self.source)
             .finish_non_exhaustive()
     }

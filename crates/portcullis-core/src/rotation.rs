@@ -37,7 +37,9 @@
 //! unless he acts inside each of the owner's windows; one who keeps refreshing alone is not found
 //! before the absolute end by any rotation.
 
-use crate::clock::Timestamp;
+use std::fmt;
+
+use crate::{audit::IdHash, clock::Timestamp};
 
 mod decision;
 mod family;
@@ -75,7 +77,7 @@ pub struct Opened {
 }
 
 /// A refresh token whose signature, type, expiry and `jti` have been checked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Presented<'a> {
     /// The user id.
     pub subject: &'a str,
@@ -85,6 +87,17 @@ pub struct Presented<'a> {
     pub generation: u64,
     /// Set for a token that Django issued, which may open a family of its own.
     pub adoption: Option<Adoption>,
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("subject", &self.subject)
+            .field("sid", &IdHash::of(self.sid))
+            .field("generation", &self.generation)
+            .field("adoption", &self.adoption)
+            .finish()
+    }
 }
 
 /// How a token that Django issued becomes a family.

@@ -8,6 +8,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use crate::{
     answer::{Answer, BoxFuture},
+    audit::IdHash,
     clock::Timestamp,
     rotation::{NewFamily, Opened, Presented, RevokeReason, RotationPolicy, Session, Verdict},
 };
@@ -117,8 +118,8 @@ pub trait FamilyStore: fmt::Debug + Send + Sync {
     fn list(&self, subject: &str) -> Answer<Result<Vec<Session>, StoreError>>;
 }
 
-/// What a revocation check needs to know of a verified token.
-#[derive(Clone, Copy, Debug)]
+/// What a revocation check needs to know of a verified token. `Debug` hashes both ids.
+#[derive(Clone, Copy)]
 pub struct TokenFacts<'a> {
     /// The user id.
     pub subject: &'a str,
@@ -130,6 +131,18 @@ pub struct TokenFacts<'a> {
     pub issued_at: Timestamp,
     /// `sat`, the creation of the family on the store's clock; only with a session.
     pub session_started: Option<Timestamp>,
+}
+
+impl fmt::Debug for TokenFacts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenFacts")
+            .field("subject", &self.subject)
+            .field("session", &self.session.map(IdHash::of))
+            .field("jti", &IdHash::of(self.jti))
+            .field("issued_at", &self.issued_at)
+            .field("session_started", &self.session_started)
+            .finish()
+    }
 }
 
 /// Answers whether a verified access token still counts.

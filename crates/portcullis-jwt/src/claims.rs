@@ -1,6 +1,10 @@
 //! Holds what a verified token says.
 
-use portcullis_core::{clock::Timestamp, identity::VerifiedToken, store::TokenFacts};
+use std::fmt;
+
+use portcullis_core::{
+    audit::IdHash, clock::Timestamp, identity::VerifiedToken, store::TokenFacts,
+};
 
 /// The member names that this crate reads or writes itself. Custom claims cannot use them.
 pub const RESERVED: [&str; 13] = [
@@ -19,8 +23,8 @@ pub const RESERVED: [&str; 13] = [
     "sub",
 ];
 
-/// The session that a token of ours belongs to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The session that a token of ours belongs to. `Debug` hashes its id.
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct SessionClaims<'a> {
     sid: &'a str,
     times: SessionTimes,
@@ -50,8 +54,17 @@ impl<'a> SessionClaims<'a> {
     }
 }
 
-/// The claims that every token has.
-#[derive(Clone, Debug, Eq, PartialEq)]
+impl fmt::Debug for SessionClaims<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionClaims")
+            .field("sid", &IdHash::of(self.sid))
+            .field("times", &self.times)
+            .finish()
+    }
+}
+
+/// The claims that every token has. `Debug` hashes the ids of the token and of its session.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Claims {
     ids: Ids,
     pub(crate) issued: Option<Timestamp>,
@@ -60,7 +73,7 @@ pub struct Claims {
 }
 
 /// Three texts in one allocation: user id, `jti`, and the `sid` or nothing.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Ids {
     text: Box<str>,
     jti: usize,
@@ -134,6 +147,18 @@ impl Claims {
             issued_at: self.issued.unwrap_or_default(),
             session_started: session.map(SessionClaims::started_at),
         }
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("subject", &self.subject())
+            .field("jti", &IdHash::of(self.jti()))
+            .field("issued", &self.issued)
+            .field("expires", &self.expires)
+            .field("session", &self.session())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use portcullis_core::{
+    audit::IdHash,
     clock::Timestamp,
     random::{self, RandomError},
 };
@@ -47,8 +48,8 @@ pub fn random_jti() -> Result<String, RandomError> {
     Ok(hex.iter().map(|&digit| char::from(digit)).collect())
 }
 
-/// The session that a token is minted for.
-#[derive(Clone, Copy, Debug)]
+/// The session that a token is minted for. `Debug` hashes its id.
+#[derive(Clone, Copy)]
 pub struct SessionParams<'a> {
     /// The refresh family: `sid`.
     pub sid: &'a str,
@@ -58,8 +59,8 @@ pub struct SessionParams<'a> {
     pub ends: Timestamp,
 }
 
-/// What an access token is to say. Times are cut to whole seconds.
-#[derive(Clone, Copy, Debug)]
+/// What an access token is to say. Times are cut to whole seconds. `Debug` hashes its id.
+#[derive(Clone, Copy)]
 pub struct AccessParams<'a> {
     /// The user id, 1 to 255 bytes without control characters; written as a string.
     pub subject: &'a str,
@@ -75,8 +76,8 @@ pub struct AccessParams<'a> {
     pub extra: Option<&'a ExtraClaims>,
 }
 
-/// What a refresh token is to say. Times are cut to whole seconds.
-#[derive(Clone, Copy, Debug)]
+/// What a refresh token is to say. Times are cut to whole seconds. `Debug` hashes its id.
+#[derive(Clone, Copy)]
 pub struct RefreshParams<'a> {
     /// The user id, 1 to 255 bytes without control characters; written as a string.
     pub subject: &'a str,
@@ -90,6 +91,42 @@ pub struct RefreshParams<'a> {
     pub session: SessionParams<'a>,
     /// The generation within it: `gen`.
     pub generation: u64,
+}
+
+impl fmt::Debug for SessionParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionParams")
+            .field("sid", &IdHash::of(self.sid))
+            .field("started", &self.started)
+            .field("ends", &self.ends)
+            .finish()
+    }
+}
+
+impl fmt::Debug for AccessParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessParams")
+            .field("subject", &self.subject)
+            .field("jti", &IdHash::of(self.jti))
+            .field("issued_at", &self.issued_at)
+            .field("expires", &self.expires)
+            .field("session", &self.session)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RefreshParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshParams")
+            .field("subject", &self.subject)
+            .field("jti", &IdHash::of(self.jti))
+            .field("issued_at", &self.issued_at)
+            .field("expires", &self.expires)
+            .field("session", &self.session)
+            .field("generation", &self.generation)
+            .finish()
+    }
 }
 
 /// Signs tokens with the signing key of a ring. Cloning is a counter.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::LazyLock, time::Duration};
 
-use portcullis_core::clock::Timestamp;
+use portcullis_core::{audit::IdHash, clock::Timestamp};
 
 use crate::{
     Redis,
@@ -48,7 +48,7 @@ pub(crate) struct Entry {
 }
 
 /// What was revoked.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Fact {
     /// All sessions of the user that began up to `millis`, in milliseconds.
     NotBefore { user: Tag, millis: u64 },
@@ -56,6 +56,16 @@ pub(crate) enum Fact {
     Session { user: Tag, sid: String },
     /// One access token: [`Tagger::token`](crate::tag::Tagger::token).
     Token { token: Tag },
+}
+
+impl fmt::Debug for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBefore { user, millis } => write!(f, "NotBefore({user}, {millis})"),
+            Self::Session { user, sid } => write!(f, "Session({user}, {})", IdHash::of(sid)),
+            Self::Token { token } => write!(f, "Token({token})"),
+        }
+    }
 }
 
 /// Whoever wants to know of revocations that this process makes, before the stream tells it.

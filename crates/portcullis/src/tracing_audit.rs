@@ -1,10 +1,13 @@
 //! Reports security events as `tracing` events, target `portcullis::audit`.
 
-use portcullis_core::audit::{AuditEvent, AuditKind, AuditSink};
+use portcullis_core::audit::{AuditEvent, AuditKind, AuditSink, printable};
 
 /// The target of every event, for filters: `RUST_LOG=portcullis::audit=info`.
 pub const TARGET: &str = "portcullis::audit";
 
+/// The field `session` is the [`IdHash`](portcullis_core::audit::IdHash) of the session id. No
+/// field holds a control character, whatever subscriber writes it.
+///
 /// Reports events at `WARN` that somebody should look at, at `INFO` what users do, and at `DEBUG`
 /// single refusals.
 ///
@@ -30,10 +33,10 @@ impl AuditSink for TracingAudit {
                     target: TARGET,
                     kind = event.kind.as_str(),
                     at_ms = event.at.as_millis(),
-                    subject = event.subject.as_deref(),
-                    session = event.session.as_deref(),
+                    subject = event.subject.as_deref().map(printable).as_deref(),
+                    session = event.session.map(tracing::field::display),
                     address = event.address.map(tracing::field::display),
-                    reason = event.reason.as_deref().map(tracing::field::debug),
+                    reason = event.reason.as_deref().map(printable).as_deref(),
                 )
             };
         }

@@ -26,6 +26,7 @@ use portcullis::{
     security_headers::SecurityHeadersLayer,
 };
 use portcullis_core::{
+    audit::IdHash,
     clock::{Clock, SystemClock},
     path::PathPattern,
 };
@@ -152,9 +153,20 @@ fn limit(settings: &Settings, name: &str) -> Result<Limit, ConfigError> {
         .map_err(|error| ConfigError::new(format!("--rate-limit: {error}")))
 }
 
+/// `path` as the log shows it: with the hash of a session's id, as in audit events.
+fn loggable(path: &str) -> String {
+    match path.split_once("/sessions/") {
+        Some((_, "")) | None => path.to_owned(),
+        Some((start, sid)) => {
+            let sid = IdHash::of(sid.trim_end_matches('/'));
+            format!("{start}/sessions/{sid}/")
+        }
+    }
+}
+
 /// Tells the developer why a request was refused, which the client is not told.
 async fn log_refusal(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), loggable(request.uri().path()));
     let response = next.run(request).await;
     if let Some(rejection) = response.extensions().get::<Rejection>() {
         let (code, reason) = (rejection.code(), rejection.reason());

@@ -6,6 +6,8 @@
 mod browser;
 #[path = "program/harness.rs"]
 mod harness;
+#[path = "program/logs.rs"]
+mod logs;
 #[path = "program/refusals.rs"]
 mod refusals;
 #[path = "program/serving.rs"]

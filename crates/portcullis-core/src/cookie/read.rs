@@ -1,5 +1,7 @@
 //! Finds cookies in the `Cookie` lines of a request, and takes them out.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderValue, header};
 
 use super::scan::{self, Marks, without};
@@ -7,8 +9,8 @@ use super::scan::{self, Marks, without};
 /// The most bytes of `Cookie` lines that are looked at; what exceeds it is refused, not skipped.
 pub const MAX_COOKIE_BYTES: usize = 64 * 1024;
 
-/// What a request carries under one cookie name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What a request carries under one cookie name. `Debug` shows no value.
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Found<'a> {
     /// More than one, or a `Cookie` header past [`MAX_COOKIE_BYTES`]: nobody can say which counts.
     Ambiguous,
@@ -16,6 +18,16 @@ pub enum Found<'a> {
     Missing,
     /// Exactly one, with this value.
     One(&'a [u8]),
+}
+
+impl fmt::Debug for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ambiguous => "Ambiguous",
+            Self::Missing => "Missing",
+            Self::One(_) => "One(..)",
+        })
+    }
 }
 
 /// Looks up the cookie `name`, a token, in all `Cookie` lines.

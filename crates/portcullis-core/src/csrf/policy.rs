@@ -1,6 +1,6 @@
 //! The configuration of the check, and the tokens that it hands out.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -9,6 +9,7 @@ use super::{
     trusted::{Received, Trusted},
 };
 use crate::{
+    audit::IdHash,
     client::Client,
     cookie::{self, CookieSpec, Found},
     identity::Identity,
@@ -36,8 +37,8 @@ pub enum CsrfBinding {
     Strict,
 }
 
-/// The session that a token is signed for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The session that a token is signed for. `Debug` hashes a session's id.
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum SessionRef<'a> {
     /// Nobody is signed in.
     Anonymous,
@@ -63,6 +64,16 @@ impl<'a> SessionRef<'a> {
             Self::Anonymous => (b'a', b""),
             Self::Session(sid) => (b's', sid.as_bytes()),
             Self::User(user) => (b'u', user.as_bytes()),
+        }
+    }
+}
+
+impl fmt::Debug for SessionRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("Anonymous"),
+            Self::Session(sid) => write!(f, "Session({})", IdHash::of(sid)),
+            Self::User(user) => f.debug_tuple("User").field(user).finish(),
         }
     }
 }

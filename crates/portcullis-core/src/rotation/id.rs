@@ -2,12 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{keys::DerivedKey, random};
+use crate::{audit::IdHash, keys::DerivedKey, random};
 
 /// The id of a refresh family, and the `sid` of its tokens: 1 to 255 visible ASCII characters.
 ///
 /// Ours are 22 base64url characters, 128 random bits; an adopted family is called by the `jti` of
-/// the token that Django issued.
+/// the token that Django issued. `Debug` shows its [`IdHash`].
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SessionId(Arc<str>);
 
@@ -57,7 +57,7 @@ impl SessionId {
 
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionId({})", self.0)
+        write!(f, "SessionId({})", IdHash::of(&self.0))
     }
 }
 

@@ -46,6 +46,44 @@ fn text(token: &str, part: usize) -> String {
 }
 
 #[test]
+fn debug_shows_hashes_in_place_of_ids() {
+    let jti = "0123456789abcdef0123456789abcdef";
+    let session = SessionParams {
+        sid: "c2Vzc2lvbi1pZC1vZi1hbm4",
+        ..session()
+    };
+    let access = AccessParams {
+        jti,
+        session: Some(session),
+        ..access(None)
+    };
+    let refresh = RefreshParams {
+        jti,
+        session,
+        ..refresh(0)
+    };
+    let reader = TokenReader::new(KeyRing::hs256(Secret::new([7; 32])).unwrap());
+    let token = minter().mint_access(&access).unwrap();
+    let claims = reader.read_access::<()>(token.as_bytes(), NOW).unwrap();
+    for output in [
+        format!("{access:?}"),
+        format!("{refresh:?}"),
+        format!("{claims:?}"),
+        format!("{:?}", claims.base().session()),
+        format!("{:?}", claims.base().facts()),
+    ] {
+        assert!(
+            !output.contains(jti) && !output.contains(session.sid),
+            "{output}"
+        );
+        assert!(
+            output.contains(&IdHash::of(session.sid).to_string()),
+            "{output}"
+        );
+    }
+}
+
+#[test]
 fn claims_are_written_in_djangos_order() {
     #[derive(Serialize)]
     struct Extra {

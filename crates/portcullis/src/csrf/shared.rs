@@ -103,7 +103,9 @@ impl Shared {
             .with_reason(reason);
         if let Some(identity) = request.extensions.get::<Identity>() {
             event = event.with_subject(identity.subject());
-            event.session = identity.session().map(str::to_owned);
+            if let Some(sid) = identity.session() {
+                event = event.with_session(sid);
+            }
         }
         audit.sink.record(event);
     }

@@ -4,6 +4,7 @@ use std::{any::Any, fmt, sync::Arc};
 
 use http::Extensions;
 use portcullis_core::{
+    audit::IdHash,
     clock::Timestamp,
     identity::{Identity, Source},
 };
@@ -83,7 +84,7 @@ impl<C> fmt::Debug for Authenticated<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticated")
             .field("subject", &self.subject())
-            .field("sid", &self.sid())
+            .field("sid", &self.sid().map(IdHash::of))
             .field("source", &self.source)
             .finish_non_exhaustive()
     }

@@ -4,7 +4,7 @@ use http::{HeaderMap, header};
 use portcullis_core::cookie::{Found, Marked};
 
 /// What one place of a request holds.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Presented<'a> {
     /// More than one.
     Ambiguous,

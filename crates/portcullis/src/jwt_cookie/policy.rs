@@ -215,7 +215,9 @@ impl Policy {
             AuditEvent::new(AuditKind::Refused, self.clock.now()).with_reason(rejection.reason());
         if let Some(claims) = claims {
             event = event.with_subject(claims.subject());
-            event.session = claims.session().map(|session| session.sid().to_owned());
+            if let Some(session) = claims.session() {
+                event = event.with_session(session.sid());
+            }
         }
         sink.record(event);
     }

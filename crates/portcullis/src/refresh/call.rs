@@ -108,13 +108,15 @@ impl<'a> Call<'a> {
         UNAVAILABLE
     }
 
-    /// Reports a revocation that no replica confirmed; says whether one did.
-    pub(super) fn confirmed(&self, confirmation: Confirmation, sid: &str) -> bool {
+    /// Reports a revocation that no replica confirmed, as `of` describes it; says whether one did.
+    pub(super) fn confirmed(
+        &self,
+        confirmation: Confirmation,
+        of: impl FnOnce(AuditEvent) -> AuditEvent,
+    ) -> bool {
         let confirmed = confirmation == Confirmation::Confirmed;
         if !confirmed {
-            self.audit(AuditKind::RevocationUnconfirmed, |event| {
-                event.with_session(sid)
-            });
+            self.audit(AuditKind::RevocationUnconfirmed, of);
         }
         confirmed
     }

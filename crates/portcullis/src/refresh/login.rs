@@ -161,7 +161,9 @@ impl Call<'_> {
             let reason = RevokeReason::Replaced;
             let revoked = families.revoke(subject, session.sid(), reason, &self.shared.policy);
             let confirmation = revoked.await.map_err(|error| self.store_failed(&error))?;
-            self.confirmed(confirmation, session.sid());
+            self.confirmed(confirmation, |event| {
+                event.with_subject(subject).with_session(session.sid())
+            });
         }
         let sid = SessionId::random().map_err(|error| self.mint_failed(&Failed::Random(error)))?;
         let key_version = self.shared.keys.current().version();

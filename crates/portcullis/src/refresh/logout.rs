@@ -2,7 +2,10 @@
 
 use http_body::Body;
 use portcullis_core::{
-    audit::AuditKind, csrf::SessionRef, rejection::Rejection, rotation::RevokeReason,
+    audit::{AuditEvent, AuditKind},
+    csrf::SessionRef,
+    rejection::Rejection,
+    rotation::RevokeReason,
 };
 use portcullis_jwt::Claims;
 
@@ -22,21 +25,18 @@ impl Call<'_> {
         let mut confirmed = true;
         for token in &known {
             let base = token.base();
-            // A token of Django's is a family only once it was adopted; its id is its jti.
-            let sid = base.session().map_or(base.jti(), |session| session.sid());
+            let sid = id(base);
             let reason = RevokeReason::Logout;
             let families = &self.shared.stores.families;
             let revoked = families
                 .revoke(base.subject(), sid, reason, &self.shared.policy)
                 .await;
             let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
-            confirmed &= self.confirmed(confirmation, sid);
+            confirmed &= self.confirmed(confirmation, |event| named(event, base));
             if base.session().is_none() {
                 confirmed &= self.blacklist(base).await?;
             }
-            self.audit(AuditKind::Logout, |event| {
-                event.with_subject(base.subject()).with_session(sid)
-            });
+            self.audit(AuditKind::Logout, |event| named(event, base));
         }
         let ended: Vec<_> = known
             .iter()
@@ -57,7 +57,7 @@ impl Call<'_> {
             let told = adoption.django.blacklist(jti, subject, expires).await;
             told.map_err(|error| self.authenticator_failed(&error))?;
         }
-        Ok(self.confirmed(confirmation, jti))
+        Ok(self.confirmed(confirmation, |event| named(event, base)))
     }
 
     /// Denies the access token that came along, if it is still good for anything: one whose session
@@ -80,7 +80,7 @@ impl Call<'_> {
             let until = base.expires_at() + self.shared.reader.leeway();
             let denied = revocations.deny(base.subject(), base.jti(), until).await;
             let confirmation = denied.map_err(|error| self.store_failed(&error))?;
-            confirmed &= self.confirmed(confirmation, base.jti());
+            confirmed &= self.confirmed(confirmation, |event| named(event, base));
         }
         Ok(confirmed)
     }
@@ -99,8 +99,8 @@ impl Call<'_> {
             .await;
         let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
         let is_over = |access: &Claims| access.subject() == subject && access.session().is_some();
-        let confirmed =
-            self.confirmed(confirmation, subject) & self.deny_access_token(is_over).await?;
+        let confirmed = self.confirmed(confirmation, |event| event.with_subject(subject));
+        let confirmed = confirmed & self.deny_access_token(is_over).await?;
         self.audit(AuditKind::LogoutAll, |event| event.with_subject(subject));
         self.signed_out(confirmed)
     }
@@ -116,6 +116,16 @@ impl Call<'_> {
             .map_err(|error| self.mint_failed(&error))?;
         Ok(draft.into_reply())
     }
+}
+
+/// The session of a token, or its own id: that of the session which Django's would open.
+fn id(token: &Claims) -> &str {
+    token.session().map_or(token.jti(), |session| session.sid())
+}
+
+/// `event`, of the user and the session of `token`.
+fn named(event: AuditEvent, token: &Claims) -> AuditEvent {
+    event.with_subject(token.subject()).with_session(id(token))
 }
 
 /// The user and the session of a token that has one.

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,9 +11,17 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 
-/// The body of a response of the service: one piece of JSON, or nothing.
-#[derive(Debug, Default)]
+/// The body of a response of the service: one piece of JSON, or nothing. `Debug` shows its length:
+/// there may be a token in it.
+#[derive(Default)]
 pub struct ReplyBody(Option<Bytes>);
+
+impl fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.0.as_ref().map_or(0, Bytes::len);
+        write!(f, "ReplyBody({length} bytes)")
+    }
+}
 
 impl ReplyBody {
     pub(super) fn new(bytes: Bytes) -> Self {

@@ -117,7 +117,9 @@ impl Call<'_> {
                 .revoke(subject, sid, RevokeReason::Inactive, &self.shared.policy)
                 .await;
             let confirmation = revoked.map_err(|error| self.store_failed(&error))?;
-            self.confirmed(confirmation, sid);
+            self.confirmed(confirmation, |event| {
+                event.with_subject(subject).with_session(sid)
+            });
         }
         Err(unauthenticated(AuthReason::Revoked))
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http_body::Body;
 use portcullis_core::{
-    audit::AuditKind,
+    audit::{AuditEvent, AuditKind},
     csrf::SessionRef,
     identity::Source,
     rejection::{AuthReason, BodyReason, Rejection},
@@ -78,10 +78,9 @@ impl Call<'_> {
         let Some(confirmation) = revoked.map_err(|error| self.store_failed(&error))? else {
             return Ok(not_found());
         };
-        let confirmed = self.confirmed(confirmation, sid);
-        self.audit(AuditKind::Logout, |event| {
-            event.with_subject(subject).with_session(sid)
-        });
+        let named = |event: AuditEvent| event.with_subject(subject).with_session(sid);
+        let confirmed = self.confirmed(confirmation, named);
+        self.audit(AuditKind::Logout, named);
         let mut draft = Draft::default();
         draft.member("confirmed", confirmed.to_string());
         Ok(draft.into_reply())

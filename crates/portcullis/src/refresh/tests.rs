@@ -28,6 +28,7 @@ use super::*;
 
 mod browser;
 mod clocks;
+mod events;
 mod logins;
 mod logouts;
 mod refreshes;
@@ -97,12 +98,17 @@ impl World {
     }
 
     fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::on(|stores| stores, change)
+    }
+
+    /// A service on stores of its own making.
+    fn on(stores: impl FnOnce(Stores) -> Stores, change: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = ManualClock::default();
         let users = Arc::new(Users::default());
         let audit = Arc::new(MemoryAudit::default());
         let signing = KeyRing::hs256(Secret::new([1; 32])).unwrap();
         let rotation = RotationKeys::new(1, &Secret::new([2; 32])).unwrap();
-        let stores = Stores::memory(Arc::new(clock.clone()));
+        let stores = stores(Stores::memory(Arc::new(clock.clone())));
         // The store refuses sessions of before its start: no login in the same instant.
         clock.advance(Duration::from_secs(1));
         let builder = RefreshRotationService::builder(signing, rotation, stores, users.clone())

@@ -39,8 +39,18 @@ impl Server {
 
     /// The same, with stderr sent to `log`.
     pub(crate) fn start_logging(flags: &[&str], log: impl Into<Stdio>) -> Self {
+        Self::start_in(&[], flags, log)
+    }
+
+    /// The same, with `environment` beside `flags`.
+    pub(crate) fn start_in(
+        environment: &[(&str, &str)],
+        flags: &[&str],
+        log: impl Into<Stdio>,
+    ) -> Self {
         let mut child = command(&["--listen", "127.0.0.1:0"])
             .args(flags)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

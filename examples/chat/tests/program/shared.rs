@@ -28,10 +28,10 @@ use crate::{
 const NEWS: Duration = Duration::from_secs(1);
 
 /// A folder for keys and the database, which goes with the value.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut name = [0; 12];
         portcullis_core::random::fill_from(b"abcdefghijklmnop", &mut name).unwrap();
         let name = String::from_utf8_lossy(&name).into_owned();
@@ -44,12 +44,12 @@ impl Folder {
         Self(folder)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
     /// The flags of a process on the Redis at `url`.
-    fn flags(&self, url: &str) -> Vec<String> {
+    pub(crate) fn flags(&self, url: &str) -> Vec<String> {
         let flags = [
             ["--redis", url],
             ["--database", &self.file("db.sqlite3")],

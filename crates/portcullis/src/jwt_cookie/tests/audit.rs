@@ -1,6 +1,6 @@
 //! Refusals are told to whoever watches, without a byte of the token.
 
-use portcullis_core::audit::{AuditEvent, AuditKind, MemoryAudit};
+use portcullis_core::audit::{AuditEvent, AuditKind, IdHash, MemoryAudit};
 
 use super::*;
 
@@ -44,7 +44,7 @@ fn of_a_revoked_token_the_user_and_the_session_are_told() {
         );
         assert_eq!(event.reason.as_deref(), Some("revoked"));
         assert_eq!(event.subject.as_deref(), Some("42"));
-        assert_eq!(event.session.as_deref(), Some("the-session"));
+        assert_eq!(event.session, Some(IdHash::of("the-session")));
     }
 }
 
