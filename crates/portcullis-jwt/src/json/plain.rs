@@ -6,8 +6,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
-
 use super::Value;
 
 #[cfg(test)]
@@ -15,9 +13,6 @@ mod tests;
 
 /// The most members: their names are compared with each other.
 const MAX_MEMBERS: usize = 16;
-
-/// The head of no name: one of eight ASCII bytes has no high bits.
-const NO_HEAD: u64 = u64::MAX;
 
 /// Digits that no integer exceeds which every JSON reader keeps exact.
 const MAX_DIGITS: usize = 15;
@@ -27,17 +22,16 @@ const MAX_DIGITS: usize = 15;
 pub(crate) fn read<'a>(bytes: &'a [u8], mut member: impl FnMut(&'a str, Value<'a>)) -> Option<()> {
     let text = plain_text(bytes)?;
     let mut json = Cursor { text, at: 0 };
-    let mut heads = [NO_HEAD; MAX_MEMBERS];
     let mut names = [""; MAX_MEMBERS];
+    let mut seen = 0;
     json.eat(b'{')?;
     for count in 0..MAX_MEMBERS {
-        let (head, name) = json.name()?;
-        // All of them at once, which vector registers can do; most names differ in their heads.
-        let same = |so_far, other: &u64| so_far | u8::from(*other == head);
-        if heads.iter().fold(0, same) != 0 && names[..count].contains(&name) {
+        let name = json.text()?;
+        let mark = mark(name);
+        if seen & mark != 0 && names[..count].contains(&name) {
             return None;
         }
-        heads[count] = head;
+        seen |= mark;
         names[count] = name;
         json.eat(b':')?;
         member(name, json.value()?);
@@ -47,6 +41,13 @@ pub(crate) fn read<'a>(bytes: &'a [u8], mut member: impl FnMut(&'a str, Value<'a
         }
     }
     None
+}
+
+/// One bit of 64, the same for the same name; the names that we act on have one each.
+fn mark(name: &str) -> u64 {
+    let (first, last) = (name.bytes().next(), name.bytes().next_back());
+    let sum = 2 * u32::from(first.unwrap_or(0)) + u32::from(last.unwrap_or(0));
+    1 << (sum % u64::BITS)
 }
 
 /// Printable ASCII without a backslash: in it, a quotation mark begins or ends a text.
@@ -86,22 +87,7 @@ impl<'a> Cursor<'a> {
 
     fn text(&mut self) -> Option<&'a str> {
         self.eat(b'"')?;
-        let length = memchr(b'"', self.rest())?;
-        self.take(length)
-    }
-
-    /// A text of a few bytes, for which calling `memchr` would not pay; and its last eight bytes.
-    fn name(&mut self) -> Option<(u64, &'a str)> {
-        self.eat(b'"')?;
-        let (mut head, mut length) = (0, 0);
-        for &byte in self.rest() {
-            if byte == b'"' {
-                return self.take(length).map(|name| (head, name));
-            }
-            head = head << 8 | u64::from(byte);
-            length += 1;
-        }
-        None
+        self.take(quotation_mark(self.rest())?)
     }
 
     fn value(&mut self) -> Option<Value<'a>> {
@@ -124,4 +110,23 @@ impl<'a> Cursor<'a> {
         self.at += length;
         (length > 0).then_some(Value::Integer(number))
     }
+}
+
+/// Where the first quotation mark in ASCII `text` is. Most are a few bytes ahead, for which `memchr`
+/// does not pay: it chooses by the CPU and sets up its registers first.
+fn quotation_mark(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGH: u64 = ONES << 7;
+    let mut words = text.chunks_exact(8);
+    for (at, word) in words.by_ref().enumerate() {
+        let word = u64::from_le_bytes(word.try_into().ok()?);
+        // Zero is the one byte of seven bits that borrows from its eighth, and from those above it.
+        let marks = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES) & HIGH;
+        if marks != 0 {
+            return Some(at * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let rest = words.remainder();
+    let at = rest.iter().position(|&byte| byte == b'"')?;
+    Some(text.len() - rest.len() + at)
 }

@@ -101,6 +101,21 @@ fn everything_else_is_left_to_the_parser() {
     assert_eq!(read(b"{\"a\":\"\xff\"}", |_, _| {}), None);
 }
 
+#[test]
+fn the_names_that_we_act_on_are_not_taken_for_each_other() {
+    let marks = crate::claims::RESERVED
+        .iter()
+        .fold(0, |marks, name| marks | mark(name));
+    assert_eq!(marks.count_ones() as usize, crate::claims::RESERVED.len());
+}
+
+#[test]
+fn names_that_share_a_mark_are_compared() {
+    assert_eq!(mark("sub"), mark("s-b"));
+    check(r#"{"sub":"1","s-b":"2"}"#, true);
+    check(r#"{"sub":"1","s-b":"2","sub":"1"}"#, false);
+}
+
 /// A piece of JSON, or of what could be taken for it.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -119,6 +134,12 @@ fn member() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn a_quotation_mark_is_found_where_the_first_one_is(text in "[ -~]{0,40}[!\"#]{0,9}") {
+        let want = text.find('"');
+        prop_assert_eq!(quotation_mark(text.as_bytes()), want);
+    }
+
     #[test]
     fn whatever_is_read_plainly_the_parser_reads_alike(
         pieces in prop::collection::vec(piece(), 0..12),
