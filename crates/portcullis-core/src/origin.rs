@@ -6,6 +6,8 @@
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
+use memchr::memchr;
+
 #[cfg(test)]
 mod tests;
 
@@ -91,8 +93,8 @@ impl<'a> Authority<'a> {
                     },
                 )
             }
-            None => match text.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
+            None => match memchr(b':', text.as_bytes()) {
+                Some(colon) => (&text[..colon], Some(&text[colon + 1..])),
                 None => (text, None),
             },
         };
@@ -130,14 +132,24 @@ impl<'a> Authority<'a> {
 fn is_host_name(host: &str) -> bool {
     let mut before = b'.';
     let labels = host.bytes().all(|byte| {
-        let ok = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'_')
-            || byte == b'.' && before != b'.';
+        let is_empty_label = byte == b'.' && before == b'.';
         before = byte;
-        ok
+        HOST_BYTES[usize::from(byte)] && !is_empty_label
     });
     labels && !host.is_empty() && host.len() <= 253
 }
+
+/// Which bytes a host name may have: letters, digits, `-`, `_`, and the dots between labels.
+const HOST_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let is_other = matches!(byte, b'-' | b'.' | b'_');
+        table[byte as usize] = is_other || byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 fn parse_port(digits: &str) -> Option<u16> {
     let valid = !digits.is_empty()

@@ -200,7 +200,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match Shared::decide(&self.shared, &RequestView::of(&request)) {
             Ok(after) => {
-                if let Some(handle) = after.handle() {
+                if let Some(handle) = after.as_ref().and_then(|after| after.handle()) {
                     request.extensions_mut().insert(handle.clone());
                 }
                 ResponseFuture::passed(self.inner.call(request), after)

@@ -115,12 +115,16 @@ fn sign(key: &DerivedKey, session: SessionRef<'_>, random: &[u8]) -> [u8; SECRET
     let (kind, id) = session.parts();
     // One byte, the id, eleven symbols: the id alone varies in length.
     let mac = key.mac_joined(&[&[kind], id, random]);
+    let mut words = [0; 3];
+    for (word, &bytes) in words.iter_mut().zip(mac.as_chunks().0) {
+        *word = u64::from_be_bytes(bytes);
+    }
     let mut symbols = [0; SECRET - RANDOM];
-    for (seven, word) in symbols.chunks_exact_mut(7).zip(mac.chunks_exact(8)) {
-        let mut rest = word.iter().fold(0, |word, &b| word << 8 | u64::from(b));
-        for symbol in seven {
-            *symbol = ALPHABET[usize::try_from(rest % 62).unwrap_or(0)];
-            rest /= 62;
+    // The words in turn: each division waits for the one before it of the same word.
+    for place in 0..7 {
+        for (seven, word) in symbols.as_chunks_mut::<7>().0.iter_mut().zip(&mut words) {
+            seven[place] = ALPHABET[usize::try_from(*word % 62).unwrap_or(0)];
+            *word /= 62;
         }
     }
     symbols

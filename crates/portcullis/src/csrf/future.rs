@@ -25,13 +25,13 @@ pin_project! {
     #[derive(Debug)]
     #[project = StateProj]
     enum State<F, B> {
-        Passed { #[pin] inner: F, after: After },
+        Passed { #[pin] inner: F, after: Option<Box<After>> },
         Rejected { response: Option<Response<Guarded<B>>> },
     }
 }
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn passed(inner: F, after: After) -> Self {
+    pub(super) fn passed(inner: F, after: Option<Box<After>>) -> Self {
         let state = State::Passed { inner, after };
         Self { state }
     }
@@ -53,7 +53,9 @@ where
         match self.project().state.project() {
             StateProj::Passed { inner, after } => {
                 let mut response = ready!(inner.poll(cx))?;
-                after.apply(&mut response);
+                if let Some(after) = after.take() {
+                    after.apply(&mut response);
+                }
                 Poll::Ready(Ok(response.map(Guarded::inner)))
             }
             StateProj::Rejected { response } => {

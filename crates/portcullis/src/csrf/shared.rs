@@ -36,11 +36,11 @@ impl fmt::Debug for Audit {
 }
 
 impl Shared {
-    /// What is to be done after `request` was answered, or why it is not.
+    /// What is to be done after `request` was answered, mostly nothing; or why it is not.
     pub(super) fn decide(
         this: &Arc<Self>,
         request: &RequestView<'_>,
-    ) -> Result<After, Box<Refused>> {
+    ) -> Result<Option<Box<After>>, Box<Refused>> {
         let client = this.client.client_without_address(request);
         let verdict = match request.extensions.get::<CsrfExempt>() {
             Some(_) => Ok(CsrfPass::Exempt),
@@ -59,17 +59,20 @@ impl Shared {
                     };
                     return Err(Box::new(refused));
                 }
-                Some(Box::new(explanation))
+                Some(explanation)
             }
         };
-        Ok(After {
+        if !this.hands_out_tokens && renewed.is_none() && explanation.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(After {
             handle: this
                 .hands_out_tokens
                 .then(|| CsrfTokenHandle::new(this.clone(), request, renewed)),
             shared: this.clone(),
             renewed,
             explanation,
-        })
+        })))
     }
 
     /// The token that the response sets unasked: in place of one without signature, or of a text
@@ -121,7 +124,7 @@ pub(super) struct After {
     shared: Arc<Shared>,
     handle: Option<CsrfTokenHandle>,
     renewed: Option<CsrfToken>,
-    explanation: Option<Box<CsrfExplanation>>,
+    explanation: Option<CsrfExplanation>,
 }
 
 impl After {
@@ -129,9 +132,9 @@ impl After {
         self.handle.as_ref()
     }
 
-    pub(super) fn apply<B>(&mut self, response: &mut Response<B>) {
-        if let Some(explanation) = self.explanation.take() {
-            response.extensions_mut().insert(*explanation);
+    pub(super) fn apply<B>(self, response: &mut Response<B>) {
+        if let Some(explanation) = self.explanation {
+            response.extensions_mut().insert(explanation);
         }
         let asked = self.handle.as_ref().and_then(CsrfTokenHandle::asked);
         if let Some(token) = asked.or(self.renewed) {

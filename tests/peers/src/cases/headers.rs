@@ -21,13 +21,9 @@ const TOWER_HTTP: &str = "tower-http 0.7 set-header x 8, unless present";
 
 pub(super) fn group() -> Group {
     let request = || finish(browser(Method::GET));
-    let policy = HeaderPolicy::api()
-        .with_opener_policy(OpenerPolicy::SameOrigin)
-        .with_origin_agent_cluster();
-    let ours = SecurityHeadersLayer::new(policy).with_client_policy(https());
     Group {
         cases: vec![
-            passing(OURS, ours.layer(Handler), request()),
+            passing(OURS, ours().layer(Handler), request()),
             passing(HELMET, helmet().layer(Handler), request()),
             passing(TOWER_HTTP, set_headers().layer(Handler), request()),
         ],
@@ -36,6 +32,14 @@ pub(super) fn group() -> Group {
             Bar::new(OURS, TOWER_HTTP),
         ],
     }
+}
+
+/// Our layer with eight headers.
+pub(super) fn ours() -> SecurityHeadersLayer {
+    let policy = HeaderPolicy::api()
+        .with_opener_policy(OpenerPolicy::SameOrigin)
+        .with_origin_agent_cluster();
+    SecurityHeadersLayer::new(policy).with_client_policy(https())
 }
 
 fn helmet() -> HelmetLayer {

@@ -1,4 +1,7 @@
 //! All layers together: a POST with a token and a CSRF token, both in cookies.
+//!
+//! The stack does more than the peers' four layers: it checks the host, counts by user too, asks
+//! about revocation and takes the token out. The same four of ours stand beside it.
 
 use std::sync::Arc;
 
@@ -6,9 +9,16 @@ use axum::body::Body;
 use http::Method;
 use portcullis::{
     Portcullis,
-    core::{Answer, clock::SystemClock, keys::RotationKeys},
-    csrf::policy::{CsrfPolicy, SessionRef},
+    core::{Answer, client::ClientPolicy, clock::SystemClock, keys::RotationKeys},
+    csrf::{
+        Csrf, CsrfLayer,
+        policy::{CsrfBinding, CsrfPolicy, SessionRef},
+    },
+    jwt::TokenReader,
+    jwt_cookie::{JwtCookie, JwtCookieAuthLayer},
+    rate_limit::RateLimit,
     refresh::{Authenticator, AuthenticatorError, Login, LoginOutcome, Stores, User},
+    security_headers::SecurityHeaders,
     stack::PortcullisLayer,
 };
 use tower::ServiceExt as _;
@@ -20,11 +30,11 @@ use super::{
     bare,
     csrf::{surf_cookies, surf_token},
     finish,
-    headers::set_headers,
+    headers::{ours as eight, set_headers},
     https,
     jwt::{NEW_TOKENS, authorized},
     passing,
-    rate::{from_peer, governed, plenty},
+    rate::{from_peer, governed, ours as limited, plenty},
     secret,
 };
 use crate::{
@@ -36,6 +46,8 @@ use crate::{
 
 const NEW: &str = "portcullis stack, tokens new";
 const SEEN: &str = "portcullis stack, tokens seen before";
+const FOUR_NEW: &str = "portcullis, the peers' four layers, tokens new";
+const FOUR_SEEN: &str = "portcullis, the peers' four layers, tokens seen before";
 const PEERS: &str = "governor + tower-http x 8 + tower-surf + jwt-authorizer";
 
 pub(super) fn group() -> Group {
@@ -51,16 +63,41 @@ pub(super) fn group() -> Group {
     };
     let seen = layer().layer(Handler);
     let new = Sending::anew(move || layer().layer(Handler), requests.clone());
+    let four = four(keys.reader(), csrf);
+    let four_seen = four();
+    let four_new = Sending::anew(four, requests.clone());
     Group {
         cases: vec![
-            Case::added(NEW, bare(requests), new).at_most(NEW_TOKENS),
-            passing(SEEN, seen, first),
+            Case::added(NEW, bare(requests.clone()), new).at_most(NEW_TOKENS),
+            passing(SEEN, seen, first.clone()),
+            Case::added(FOUR_NEW, bare(requests), four_new).at_most(NEW_TOKENS),
+            passing(FOUR_SEEN, four_seen, first),
             peers(&keys),
         ],
         bars: vec![
             Bar::new(NEW, PEERS).times(4.4).allocations(8),
             Bar::new(SEEN, PEERS).times(8.0).allocations(8),
+            Bar::new(FOUR_NEW, PEERS).times(4.4).allocations(8),
+            Bar::new(FOUR_SEEN, PEERS).times(8.0).allocations(8),
         ],
+    }
+}
+
+/// Limit, headers, CSRF and token, in the peers' order, but that CSRF comes after the token, whose
+/// session it checks.
+fn four(
+    reader: TokenReader,
+    csrf: CsrfPolicy,
+) -> impl Fn() -> RateLimit<SecurityHeaders<JwtCookie<Csrf<Handler>>>> {
+    let limit = limited(ClientPolicy::direct(), plenty());
+    let headers = eight();
+    let policy = csrf
+        .add_own_origin("https://chat.example".parse().expect("an origin"))
+        .with_binding(CsrfBinding::Strict);
+    let csrf = CsrfLayer::new(policy).with_client_policy(https());
+    move || {
+        let token = JwtCookieAuthLayer::<()>::new(reader.clone()).insecure_forward_tokens();
+        limit.layer(headers.layer(token.layer(csrf.layer(Handler))))
     }
 }
 
