@@ -210,11 +210,15 @@ impl ClientPolicy {
     /// looked at.
     pub fn address(&self, request: &RequestView<'_>) -> Option<IpAddr> {
         let peer = self.peer(request.extensions);
-        if !self.trusts_peer(peer, request.extensions) {
+        if self.trusts_nobody() || !self.trusts_peer(peer, request.extensions) {
             return peer;
         }
         match &self.source {
             ForwardedSource::XForwardedFor => {
+                let only = forwarded::only(request.headers, &X_FORWARDED_FOR);
+                if let Some(address) = only.and_then(|line| forwarded::ipv4(line.as_bytes())) {
+                    return Some(address.into()); // one element: whoever it is, nobody is before it
+                }
                 let elements = forwarded::elements_from_right(request.headers, &X_FORWARDED_FOR);
                 self.walk(peer, elements, forwarded::node)
             }
@@ -286,9 +290,11 @@ impl ClientPolicy {
     }
 
     fn peer(&self, extensions: &Extensions) -> Option<IpAddr> {
-        let given = extensions.get::<PeerAddr>().map(|peer| peer.0);
-        let address = given.or_else(|| self.read_peer.as_ref().and_then(|read| read(extensions)));
-        address.map(|address| address.ip().to_canonical())
+        let address = match extensions.get::<PeerAddr>() {
+            Some(PeerAddr(address)) => address.ip(),
+            None => self.read_peer.as_ref()?(extensions)?.ip(),
+        };
+        Some(address.to_canonical())
     }
 
     fn trusts_peer(&self, peer: Option<IpAddr>, extensions: &Extensions) -> bool {

@@ -43,6 +43,10 @@ use crate::rejection::Rejection;
 #[cfg(test)]
 mod tests;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
 /// What a responder and a policy may see of a request: all but its body.
 ///
 /// `Debug` shows the method, and which headers there are; targets and values may hold secrets.
@@ -98,33 +102,58 @@ where
 }
 
 /// A responder that layers share. `Debug` says only that it is one.
-#[derive(Clone)]
-pub struct SharedRespond(Arc<dyn Respond>);
+#[derive(Clone, Default)]
+pub struct SharedRespond(Option<Arc<dyn Respond>>);
 
+/// [`Negotiate`] unless told otherwise.
 impl SharedRespond {
     /// Shares `respond`.
     pub fn new(respond: impl Respond + 'static) -> Self {
-        Self(Arc::new(respond))
+        Self(Some(Arc::new(respond)))
     }
 
     /// The finished response to a refusal: the responder's, with what every refusal carries, and
     /// the rejection in its extensions.
     pub fn refuse(&self, rejection: Rejection, request: &RequestView<'_>) -> Response<Bytes> {
-        let mut response = self.0.respond(&rejection, request);
+        let mut response = self.respond(&rejection, request);
         finish(&rejection, &mut response);
+        response
+    }
+
+    /// As [`refuse`](Self::refuse), for a request above its quota: such come in floods, so the maps
+    /// of the request are emptied and become those of the response.
+    pub fn refuse_throttled<B>(
+        &self,
+        retry_after_secs: u32,
+        request: Request<B>,
+    ) -> Response<Bytes> {
+        let rejection = Rejection::RateLimited { retry_after_secs };
+        let view = RequestView::of(&request);
+        if self.0.is_some() || Form::of(&view) != Form::Detail {
+            return self.refuse(rejection, &view);
+        }
+        let mut response = Response::new(Bytes::from_static(THROTTLED));
+        *response.status_mut() = rejection.status();
+        let (parts, _) = request.into_parts();
+        let (mut headers, mut extensions) = (parts.headers, parts.extensions);
+        headers.clear();
+        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        headers.insert(header::RETRY_AFTER, number(retry_after_secs.max(1)));
+        extensions.clear();
+        extensions.insert(rejection);
+        *response.headers_mut() = headers;
+        *response.extensions_mut() = extensions;
         response
     }
 }
 
 impl Respond for SharedRespond {
     fn respond(&self, rejection: &Rejection, request: &RequestView<'_>) -> Response<Bytes> {
-        self.0.respond(rejection, request)
-    }
-}
-
-impl Default for SharedRespond {
-    fn default() -> Self {
-        Self::new(Negotiate)
+        match &self.0 {
+            Some(respond) => respond.respond(rejection, request),
+            None => Negotiate.respond(rejection, request),
+        }
     }
 }
 
@@ -144,7 +173,7 @@ pub fn finish<B>(rejection: &Rejection, response: &mut Response<B>) {
     let mut default = |name: HeaderName, value: HeaderValue| {
         headers.entry(name).or_insert(value);
     };
-    default(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    default(header::CACHE_CONTROL, NO_STORE);
     if let Some(secs) = rejection.retry_after() {
         default(header::RETRY_AFTER, number(secs));
     }
@@ -166,14 +195,31 @@ pub fn finish<B>(rejection: &Rejection, response: &mut Response<B>) {
     }
 }
 
-/// `number` in decimal, in one allocation; none for a single digit, which is what an even quota
-/// mostly asks for.
+/// `number` in decimal: in one allocation, or in none below a thousand, which is what most quotas
+/// ask for.
 fn number(number: u32) -> HeaderValue {
-    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-    match DIGITS.get(number as usize) {
-        Some(digit) => HeaderValue::from_static(digit),
-        None => HeaderValue::try_from(number.to_string()).unwrap_or_else(|_| number.into()),
-    }
+    /// The numbers below a thousand, in three digits each.
+    #[allow(clippy::cast_possible_truncation)] // digits
+    static PADDED: [u8; 3_000] = {
+        let mut digits = [b'0'; 3_000];
+        let mut at = 0;
+        while at < 1_000 {
+            digits[3 * at] += (at / 100) as u8;
+            digits[3 * at + 1] += (at / 10 % 10) as u8;
+            digits[3 * at + 2] += (at % 10) as u8;
+            at += 1;
+        }
+        digits
+    };
+    let (place, padding) = (
+        3 * number as usize,
+        usize::from(number < 100) + usize::from(number < 10),
+    );
+    let digits = match PADDED.get(place..place + 3) {
+        Some(digits) => Bytes::from_static(&digits[padding..]),
+        None => number.to_string().into(),
+    };
+    HeaderValue::from_maybe_shared(digits).unwrap_or_else(|_| number.into())
 }
 
 /// The body of the refusal that comes in floods, kept ready.
@@ -186,7 +232,7 @@ pub struct DetailJson;
 impl Respond for DetailJson {
     fn respond(&self, rejection: &Rejection, _: &RequestView<'_>) -> Response<Bytes> {
         if let Rejection::RateLimited { .. } = rejection {
-            return json(rejection, "application/json", Bytes::from_static(THROTTLED));
+            return json(rejection, JSON, Bytes::from_static(THROTTLED));
         }
         // Both texts are constants of ours without a character that JSON escapes.
         let body = [
@@ -196,7 +242,7 @@ impl Respond for DetailJson {
             rejection.code(),
             r#""}"#,
         ];
-        json(rejection, "application/json", body.concat().into())
+        json(rejection, JSON, body.concat().into())
     }
 }
 
@@ -218,16 +264,15 @@ impl Respond for ProblemJson {
             rejection.code(),
             r#""}"#,
         ];
-        json(rejection, "application/problem+json", body.concat().into())
+        json(rejection, PROBLEM_JSON, body.concat().into())
     }
 }
 
-fn json(rejection: &Rejection, content_type: &'static str, body: Bytes) -> Response<Bytes> {
+fn json(rejection: &Rejection, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = rejection.status();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
     response
 }
 
@@ -266,12 +311,30 @@ pub struct Negotiate;
 
 impl Respond for Negotiate {
     fn respond(&self, rejection: &Rejection, request: &RequestView<'_>) -> Response<Bytes> {
+        match Form::of(request) {
+            Form::Detail => DetailJson.respond(rejection, request),
+            Form::Grpc => GrpcStatus.respond(rejection, request),
+            Form::Problem => ProblemJson.respond(rejection, request),
+        }
+    }
+}
+
+/// The form of a refusal that a request speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    Detail,
+    Grpc,
+    Problem,
+}
+
+impl Form {
+    fn of(request: &RequestView<'_>) -> Self {
         if speaks_grpc(request.headers) {
-            GrpcStatus.respond(rejection, request)
+            Self::Grpc
         } else if accepts_problem(request.headers) {
-            ProblemJson.respond(rejection, request)
+            Self::Problem
         } else {
-            DetailJson.respond(rejection, request)
+            Self::Detail
         }
     }
 }
@@ -285,12 +348,12 @@ pub fn speaks_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn accepts_problem(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().any(|line| {
-        line.as_bytes().split(|&byte| byte == b',').any(|range| {
+    const PROBLEM: &[u8] = b"application/problem+json";
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let long = lines.filter(|line| line.len() >= PROBLEM.len());
+    long.flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+        .any(|range| {
             let media = range.split(|&byte| byte == b';').next().unwrap_or_default();
-            media
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"application/problem+json")
+            media.trim_ascii().eq_ignore_ascii_case(PROBLEM)
         })
-    })
 }

@@ -230,7 +230,8 @@ where
         let view = RequestView::of(&request);
         match self.shared.decide(&view) {
             Some(Ok(())) => return ResponseFuture::calling(self.inner.call(request), None),
-            Some(Err(response)) => {
+            Some(Err(above)) => {
+                let response = self.shared.refuse_above(&above, request);
                 self.inner = self.inner.clone(); // gives back the permit that was polled for
                 return ResponseFuture::refused(response);
             }

@@ -28,9 +28,15 @@ pub struct Cidr {
 impl Cidr {
     /// Whether `address` lies in the range; v4-mapped IPv6 addresses are taken as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.network.is_ipv4()
-            && bits(address) & mask(address, self.prefix) == bits(self.network)
+        match (self.network, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                (network.to_bits() ^ address.to_bits()) >> (32 - self.prefix) == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                (network.to_bits() ^ address.to_bits()) >> (128 - self.prefix) == 0
+            }
+            _ => false,
+        }
     }
 }
 

@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+#[cfg(test)]
+mod tests;
+
 /// The most elements of a forwarding header that are looked at.
 const MAX_ELEMENTS: usize = 32;
 
@@ -76,6 +79,9 @@ pub(super) fn aligned<'a>(
 
 /// The only value of a header; several lines are nobody's word.
 pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    if headers.len() == headers.keys_len() {
+        return headers.get(name); // no header has several lines
+    }
     let mut lines = headers.get_all(name).iter();
     lines.next().filter(|_| lines.next().is_none())
 }
@@ -83,6 +89,9 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 /// Reads `192.0.2.7`, `192.0.2.7:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`; a zone
 /// is left out. `unknown`, obfuscated names and everything else are `None`.
 pub(super) fn node(text: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = ipv4(text) {
+        return Some(address.into());
+    }
     let text = std::str::from_utf8(text).ok()?;
     let address = if let Some(rest) = text.strip_prefix('[') {
         let (inside, after) = rest.split_once(']')?;
@@ -93,12 +102,38 @@ pub(super) fn node(text: &[u8]) -> Option<IpAddr> {
         IpAddr::V6(without_zone(inside)?)
     } else if let Some((host, port)) = text.split_once(':').filter(|(host, _)| host.contains('.')) {
         IpAddr::V4(host.parse::<Ipv4Addr>().ok().filter(|_| is_port(port))?)
-    } else if text.contains(':') {
-        IpAddr::V6(without_zone(text)?)
     } else {
-        IpAddr::V4(text.parse().ok()?)
+        IpAddr::V6(without_zone(text)?)
     };
     Some(address.to_canonical())
+}
+
+/// Reads four decimal numbers without leading zeros, as `Ipv4Addr` does, but without asking first
+/// whether the bytes are a text: most clients behind a proxy are named like this.
+pub(super) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut address, mut rest) = octet(text)?;
+    for _ in 0..3 {
+        let (number, after) = octet(rest.strip_prefix(b".")?)?;
+        (address, rest) = (address << 8 | number, after);
+    }
+    rest.is_empty().then(|| Ipv4Addr::from_bits(address))
+}
+
+/// The number up to 255 that `text` begins with, and what follows its first three digits at most.
+fn octet(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digit = |at: usize| {
+        let digit = text.get(at)?.wrapping_sub(b'0');
+        (digit < 10).then_some(u32::from(digit))
+    };
+    let first = digit(0)?;
+    let Some(second) = digit(1) else {
+        return Some((first, &text[1..]));
+    };
+    let (number, rest) = match digit(2) {
+        None => (first * 10 + second, &text[2..]),
+        Some(third) => (first * 100 + second * 10 + third, &text[3..]),
+    };
+    (first != 0 && number <= 255).then_some((number, rest))
 }
 
 fn without_zone(text: &str) -> Option<Ipv6Addr> {

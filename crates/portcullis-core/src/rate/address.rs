@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+/// How many kinds of networks there are: IPv4 /32, IPv6 /48 and /64.
+pub(super) const KINDS: usize = 3;
+
 /// What an address is counted under.
 ///
 /// IPv4 counts by the whole address, IPv6 by network, because a site holds a /64 or more
@@ -65,8 +68,13 @@ impl AddressKey {
         [self.prefix, b0, b1, b2, b3, b4, b5, b6, b7]
     }
 
-    /// The network, and what it is: together all of the key.
-    pub(super) const fn words(self) -> [u64; 2] {
-        [self.network, self.prefix as u64]
+    /// The network, and which kind of network it is, of [`KINDS`]: together all of the key.
+    pub(super) const fn network_and_kind(self) -> (u64, usize) {
+        let kind = match self.prefix {
+            32 => 0,
+            48 => 1,
+            _ => 2,
+        };
+        (self.network, kind)
     }
 }

@@ -59,19 +59,18 @@ pub fn admit(quota: Quota, stored: Option<Timestamp>, cost: u32, now: Timestamp)
     state(quota, next.min(limit), now)
 }
 
-/// Decides a charge of `cost` at `now`, and makes it when it fits: [`check`] and [`admit`] at once.
-pub(crate) fn take(
+/// The arrival time to store when a charge of `cost` at `now` is admitted, `None` when it is not:
+/// [`check`] and [`admit`] at once, without what a client is told.
+pub(crate) fn next(
     quota: Quota,
     stored: Option<Timestamp>,
     cost: u32,
     now: Timestamp,
-) -> LimitState {
-    let (full, charge) = (quota.tolerance(), charge(quota, cost));
-    let arrival = clamp(quota, stored, now);
-    if charge > full - (arrival - now.as_micros()) {
-        return check(quota, stored, cost, now);
-    }
-    state(quota, arrival + charge, now)
+) -> Option<Timestamp> {
+    // Not clamped from above: beyond a full refill there is no room for anything.
+    let arrival = stored.map_or(now, |at| at.max(now)).as_micros();
+    let next = arrival.saturating_add(charge(quota, cost));
+    (next - now.as_micros() <= quota.tolerance()).then_some(Timestamp::from_micros(next))
 }
 
 /// The arrival time after a refund, `None` when the key is empty again.

@@ -8,7 +8,10 @@ use std::{
 
 use hmac::Mac;
 
-use super::{address::AddressKey, store::RateKey};
+use super::{
+    address::{AddressKey, KINDS},
+    store::RateKey,
+};
 use crate::keys::DerivedKey;
 
 #[cfg(test)]
@@ -81,7 +84,7 @@ impl KeyHash {
 /// Hashers that have read what is the same for every message.
 #[derive(Clone)]
 pub(super) struct Seeded {
-    address: DefaultHasher,
+    address: [DefaultHasher; KINDS],
     mask: u64,
     parts: [DefaultHasher; 2],
 }
@@ -98,25 +101,22 @@ impl Seeded {
             hasher
         };
         Self {
-            address: seeded(0),
-            mask: seeded(1).finish(),
-            parts: [seeded(2), seeded(3)],
+            address: [seeded(0), seeded(1), seeded(2)],
+            mask: seeded(3).finish(),
+            parts: [seeded(4), seeded(5)],
         }
     }
 
     /// One half of an address's key is a hash of all of it, the other its network under a mask: two
-    /// networks never meet, and the same network under two limits meets by the hash alone, which
-    /// nobody outside can aim at.
+    /// networks never meet, and one under two limits, or as two kinds, only where two hashes of 64
+    /// bits meet that nobody outside can foresee. Within the hash the network is combined with its
+    /// limit: where two of them give one word, the other halves differ.
     fn hash(&self, id: &LimitId, subject: Subject<'_>) -> [u64; 2] {
         match subject {
             Subject::Address(key) => {
-                let [network, kind] = key.words();
-                let mut message = [0; 32];
-                message[..16].copy_from_slice(id);
-                message[16..24].copy_from_slice(&network.to_le_bytes());
-                message[24..].copy_from_slice(&kind.to_le_bytes());
-                let mut hasher = self.address.clone();
-                hasher.write(&message);
+                let (network, kind) = key.network_and_kind();
+                let mut hasher = self.address[kind].clone();
+                hasher.write_u64(network ^ tag(id));
                 [hasher.finish(), network ^ self.mask]
             }
             Subject::Parts(parts) => {
@@ -129,6 +129,12 @@ impl Seeded {
             }
         }
     }
+}
+
+/// What tells limits apart within one word; no peer has a say in it.
+fn tag(id: &LimitId) -> u64 {
+    let [first @ .., _, _, _, _, _, _, _, _] = *id;
+    u64::from_le_bytes(first)
 }
 
 /// Feeds the message to `sink`: the limit, and each part behind its length. With two bytes a length

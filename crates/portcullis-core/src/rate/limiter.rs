@@ -199,10 +199,15 @@ impl Limiter {
         self.decide(takes)
     }
 
-    /// Charges `charge` for good, in a store that is in this process: where the limit stands then.
+    /// Charges `charge` for good, in a store that is in this process.
     ///
-    /// Half the work of [`reserve`](Self::reserve), which takes over (`None`) for any other store.
-    pub fn charge(&self, charge: &Charge<'_>) -> Option<LimitState> {
+    /// A third of the work of [`reserve`](Self::reserve), which takes over (`None`) for any other
+    /// store; it may admit at an instant that is a little old ([`RateStore::take_one`]).
+    ///
+    /// # Errors
+    ///
+    /// [`LimitState`], where the limit stands that refuses.
+    pub fn charge(&self, charge: &Charge<'_>) -> Option<Result<(), LimitState>> {
         if !self.is_local {
             return None;
         }

@@ -179,11 +179,20 @@ pub trait RateStore: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Decides as [`take`](Self::take) over one limit, when the store is
-    /// [local](Self::is_local).
-    fn take_one(&self, take: &Take) -> Option<LimitState> {
+    /// Charges `take` for good, when the store is [local](Self::is_local); the error is where a
+    /// limit stands that refuses.
+    ///
+    /// Decides as [`take`](Self::take) over one limit does, but a store may admit at an instant
+    /// that lags behind the present ([`Clock::now_coarse`](crate::clock::Clock::now_coarse)): by
+    /// as much, a charge drains earlier. A refusal is always one at the present.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitState`] when the limit refuses, also when it is a shadow, which stops nothing.
+    fn take_one(&self, take: &Take) -> Option<Result<(), LimitState>> {
         let answer = self.take(slice::from_ref(take)).into_now().ok()?;
-        answer.ok()?.states.first().copied()
+        let state = *answer.ok()?.states.first()?;
+        Some(if state.refused { Err(state) } else { Ok(()) })
     }
 
     /// Forgets the state of `keys`, limits and counters alike.

@@ -57,6 +57,42 @@ fn the_body_kept_ready_is_the_one_that_would_be_made() {
 }
 
 #[test]
+fn a_flood_is_refused_as_anybody_else_and_gets_nothing_of_its_request_back() {
+    let closure = |rejection: &Rejection, _: &RequestView<'_>| {
+        let mut response = Response::new(Bytes::from(rejection.code()));
+        response.headers_mut().insert("x-own", NO_STORE);
+        response
+    };
+    for respond in [SharedRespond::default(), SharedRespond::new(closure)] {
+        for (name, value) in [
+            ("accept", "application/json"),
+            ("accept", "text/html, application/problem+json;q=0.9"),
+            ("content-type", "application/grpc+proto"),
+            ("retry-after", "5"),
+        ] {
+            for secs in (0..=1_010).chain([86_400, u32::MAX]) {
+                let request = Request::builder()
+                    .header(name, value)
+                    .header("cookie", "a=b");
+                let request = request.extension("the peer").body(()).unwrap();
+                let rejection = Rejection::RateLimited {
+                    retry_after_secs: secs,
+                };
+                let usual = respond.refuse(rejection, &RequestView::of(&request));
+                let response = respond.refuse_throttled(secs, request);
+                assert_eq!(response.status(), usual.status());
+                assert_eq!(response.headers(), usual.headers(), "{name}: {value}");
+                assert_eq!(response.body(), usual.body());
+                assert_eq!(response.extensions().get::<Rejection>(), Some(&rejection));
+                assert_eq!(response.extensions().len(), 1);
+                let wait = secs.max(1).to_string();
+                assert_eq!(response.headers()["retry-after"], wait.as_str());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_authentication_failure_has_the_same_body() {
     let bodies: std::collections::HashSet<_> = every_rejection()
         .into_iter()

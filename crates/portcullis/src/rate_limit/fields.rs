@@ -61,6 +61,6 @@ fn sf_string(text: &str) -> String {
 
 /// Whole seconds, rounded up, at least 1: whoever waits that long is not early.
 pub(super) fn whole_secs(span: Duration) -> u32 {
-    let secs = span.as_micros().div_ceil(1_000_000).max(1);
-    u32::try_from(secs).unwrap_or(u32::MAX)
+    let secs = span.as_secs() + u64::from(span.subsec_micros() > 0);
+    u32::try_from(secs.max(1)).unwrap_or(u32::MAX)
 }

@@ -209,6 +209,7 @@ impl RateRule {
     }
 
     /// The index of the first place that `method` and `path` match.
+    #[inline]
     pub(super) fn place(&self, method: &Method, path: &str) -> Option<usize> {
         if self.places.first().is_some_and(Place::is_everywhere) {
             return Some(0);
@@ -218,21 +219,29 @@ impl RateRule {
             .position(|place| place.matches(method, path))
     }
 
+    /// Whom a request from `address` is charged to, where that is all that the rule looks at.
+    pub(super) fn address_key(&self, address: Option<IpAddr>) -> Option<AddressKey> {
+        match self.source {
+            KeySource::Address => address.map(AddressKey::of),
+            KeySource::WideNetwork => address.map(AddressKey::wide),
+            _ => None,
+        }
+    }
+
     /// Whom the request is charged to; `None` leaves it out.
     pub(super) fn key<'a>(
         &self,
         request: &RequestView<'a>,
         address: Option<IpAddr>,
     ) -> Result<Option<Key<'a>>, MissingPeerAddr> {
-        let by_address = || match address {
-            Some(address) => Ok(Some(Key::Address(AddressKey::of(address)))),
-            None => Err(MissingPeerAddr),
+        let by_address = || {
+            let address = address.ok_or(MissingPeerAddr)?;
+            Ok(Some(Key::Address(AddressKey::of(address))))
         };
         let named = |kind: &'static [u8], name| Ok(Some(Key::Named(kind, name)));
         match &self.source {
-            KeySource::Address => by_address(),
-            KeySource::WideNetwork => match address {
-                Some(address) => Ok(Some(Key::Address(AddressKey::wide(address)))),
+            KeySource::Address | KeySource::WideNetwork => match self.address_key(address) {
+                Some(key) => Ok(Some(Key::Address(key))),
                 None => Err(MissingPeerAddr),
             },
             KeySource::Everyone => named(b"everyone", Cow::Borrowed(b"")),

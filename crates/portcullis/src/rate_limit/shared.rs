@@ -12,13 +12,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use portcullis_core::{
     Answer, Rejection,
     audit::{AuditEvent, AuditKind, AuditSink},
     client::ClientPolicy,
     clock::Clock,
-    rate::{LimitState, Limiter, MAX_CHARGES, Outcome, Reservation},
+    rate::{Charge, LimitState, Limiter, MAX_CHARGES, Outcome, Reservation},
     respond::{RequestView, SharedRespond},
     store::StoreError,
 };
@@ -104,6 +104,12 @@ pub(super) struct Shared {
     unavailable: Arc<AtomicU32>,
 }
 
+/// A request above the one quota that there is: where the limit of its place stands.
+pub(super) struct Above {
+    place: usize,
+    state: LimitState,
+}
+
 /// What an outcome means for the request.
 pub(super) enum Settled {
     /// Call the inner service, and do what is left to do afterwards.
@@ -156,7 +162,7 @@ impl Shared {
 
     /// Decides for good over the one rule there is, where nothing is left to do afterwards and the
     /// store is in this process; anything else is for [`reserve`](Self::reserve).
-    pub(super) fn decide(&self, request: &RequestView<'_>) -> Option<Result<(), Response<Bytes>>> {
+    pub(super) fn decide(&self, request: &RequestView<'_>) -> Option<Result<(), Above>> {
         let [rule] = &self.rules[..] else {
             return None;
         };
@@ -164,22 +170,33 @@ impl Shared {
             return None;
         }
         let address = self.client.address(request);
-        let (place, key) = Self::charged(rule, request, "", address).ok()??;
-        let parts = key.parts();
-        let state = self
-            .limiter
-            .charge(&key.charge(rule.limit(place), &parts))?;
-        if !state.refused {
-            return Some(Ok(()));
-        }
-        let mut matched = Matched::default();
-        matched.push(0, place);
-        Some(Err(self.refuse(
-            &matched,
-            state.retry_after,
-            &[state],
-            request,
-        )))
+        let (place, verdict) = if let Some(key) = rule.address_key(address) {
+            let place = rule.place(request.method, "")?;
+            (
+                place,
+                self.limiter
+                    .charge(&Charge::by_address(rule.limit(place), key)),
+            )
+        } else {
+            let (place, key) = Self::charged(rule, request, "", address).ok()??;
+            let parts = key.parts();
+            (
+                place,
+                self.limiter.charge(&key.charge(rule.limit(place), &parts)),
+            )
+        };
+        Some(verdict?.map_err(|state| Above { place, state }))
+    }
+
+    /// The refusal of `request`, which [`decide`](Self::decide) found above its quota.
+    pub(super) fn refuse_above<B>(&self, above: &Above, request: Request<B>) -> Response<Bytes> {
+        self.report(&RequestView::of(&request), || {
+            let mut matched = Matched::default();
+            matched.push(0, above.place);
+            self.refusers(&matched, &[above.state])
+        });
+        let secs = whole_secs(above.state.retry_after);
+        self.respond.refuse_throttled(secs, request)
     }
 
     /// Asks the limiter for every limit that applies to `request`. Under one rule, over a memory

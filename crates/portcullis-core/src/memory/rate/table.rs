@@ -1,248 +1,159 @@
-//! One shard's entries: found by key, and swept in the order they came.
+//! One shard's entries, in one array: found by key, and swept in the order in which they lie.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{BuildHasherDefault, Hasher},
-    time::Duration,
-};
+use crate::{clock::Timestamp, rate::RateKey};
 
-use crate::{
-    clock::Timestamp,
-    rate::{Counted, LimitState, QuotaKind, RateKey, Refund, Take, gcra, log},
-};
+#[cfg(test)]
+mod tests;
 
-/// How many entries are looked at when a new one comes: more than one, so that the drained are
-/// dropped faster than new ones can come.
-const SWEEP: usize = 3;
+/// How many slots are looked at when a new entry comes: so many that the drained are dropped
+/// faster than new ones can come, though up to two thirds of the slots are empty.
+const SWEEP: usize = 8;
 
-/// The entries of one shard.
-#[derive(Default)]
-pub(super) struct Table {
-    entries: HashMap<RateKey, Entry, BuildHasherDefault<Given>>,
-    /// Every key of `entries`, once; the front is swept next.
-    queue: VecDeque<RateKey>,
+/// The fewest slots of a table that holds anything; a power of two.
+const FEWEST: usize = 8;
+
+/// The entries of one shard, by open addressing with linear probing: one step to the next cache
+/// line is foreseen, one through an index is not. Three quarters of the slots are taken at most.
+pub(super) struct Table<V> {
+    /// None, or a power of two of them.
+    slots: Box<[Slot<V>]>,
+    len: usize,
+    /// Where the next sweep begins.
+    hand: usize,
 }
 
-/// Takes the one word that a [`RateKey`] gives as its hash.
-#[derive(Default)]
-struct Given(u64);
+/// A place for one entry; two of them fill a cache line, and none lies across two.
+#[derive(Debug, Default)]
+#[repr(align(32))]
+pub(super) struct Slot<V> {
+    key: RateKey,
+    /// When the entry is as good as absent; the epoch in a slot without an entry.
+    pub(super) until: Timestamp,
+    pub(super) value: V,
+}
 
-impl Hasher for Given {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
+impl<V> Slot<V> {
+    fn is_empty(&self) -> bool {
+        self.until == Timestamp::default()
     }
 
-    fn write_u64(&mut self, word: u64) {
-        self.0 = word;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+    /// Whether the entry counts still.
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+        self.until > now
     }
 }
 
-#[derive(Default)]
-struct Entry {
-    /// When the entry is as good as absent.
-    until: Timestamp,
-    state: State,
-}
-
-#[derive(Default)]
-enum State {
-    /// Consecutive failures.
-    Count(u32),
-    /// The arrival time is `until`.
-    #[default]
-    Gcra,
-    /// The admissions, newest first; boxed, so that a GCRA entry stays small.
-    #[allow(clippy::box_collection)]
-    Log(Box<VecDeque<Timestamp>>),
-}
-
-impl Table {
+impl<V: Default> Table<V> {
+    /// How many entries there are, drained ones that await their sweep included.
     pub(super) fn len(&self) -> usize {
-        debug_assert_eq!(self.entries.len(), self.queue.len());
-        self.entries.len()
+        self.len
     }
 
-    /// Where `take` stands, uncharged; `None` when its key is new and would be more than
-    /// `capacity` entries.
-    pub(super) fn look(
-        &mut self,
-        take: &Take,
-        capacity: usize,
-        now: Timestamp,
-    ) -> Option<LimitState> {
-        if let Some(entry) = self.entries.get(&take.key) {
-            return Some(entry.check(take, now));
-        }
-        self.make_room(capacity, now)
-            .then(|| Entry::default().check(take, now))
+    /// The entry of `key`, which may have drained.
+    pub(super) fn get(&self, key: &RateKey) -> Option<&Slot<V>> {
+        self.find(key).map(|at| &self.slots[at])
     }
 
-    /// Charges `take`, which [`look`](Self::look) admitted at the same `now`.
-    pub(super) fn admit(&mut self, take: &Take, now: Timestamp) -> LimitState {
-        self.entry(&take.key).admit(take, now)
+    /// The entry of `key`, which may have drained. Its time must not become the epoch.
+    pub(super) fn get_mut(&mut self, key: &RateKey) -> Option<&mut Slot<V>> {
+        self.find(key).map(|at| &mut self.slots[at])
     }
 
-    /// Both at once: charges `take` if it is admitted.
-    pub(super) fn take(
-        &mut self,
-        take: &Take,
-        capacity: usize,
-        now: Timestamp,
-    ) -> Option<LimitState> {
-        if let Some(entry) = self.entries.get_mut(&take.key) {
-            return Some(entry.take(take, now));
-        }
-        let state = self.look(take, capacity, now)?;
-        Some(if state.refused {
-            state
-        } else {
-            self.admit(take, now)
-        })
-    }
-
-    pub(super) fn refund(&mut self, refund: &Refund, now: Timestamp) {
-        let Some(entry) = self.entries.get_mut(&refund.key) else {
-            return;
-        };
-        match &mut entry.state {
-            State::Gcra => {
-                let left = gcra::refund(refund.quota, entry.until, refund.cost, refund.mark, now);
-                entry.until = left.unwrap_or_default();
-            }
-            State::Log(stamps) => {
-                log::refund(stamps, refund.mark);
-                if stamps.is_empty() {
-                    entry.until = Timestamp::default();
-                }
-            }
-            State::Count(_) => {}
-        }
-    }
-
-    /// The failures counted for `key`.
-    pub(super) fn count(&self, key: &RateKey, now: Timestamp) -> u32 {
-        match self.live(key, now).map(|entry| &entry.state) {
-            Some(State::Count(count)) => *count,
-            _ => 0,
-        }
-    }
-
-    /// Counts one more for `key` unless it has `cap`; `None` when it is new and finds no room.
-    pub(super) fn increment(
-        &mut self,
-        key: &RateKey,
-        cap: u32,
-        now: Timestamp,
-        ttl: Duration,
-        capacity: usize,
-    ) -> Option<Counted> {
-        if !self.entries.contains_key(key) && !self.make_room(capacity, now) {
-            return None;
-        }
-        let count = self.count(key, now);
-        if count >= cap {
-            return Some(Counted::AtCap);
-        }
-        let entry = self.entry(key);
-        entry.state = State::Count(count + 1);
-        entry.until = now + ttl;
-        Some(Counted::Recorded(count + 1))
-    }
-
-    /// Makes the entry of `key` as good as absent; the sweep removes it.
-    pub(super) fn forget(&mut self, key: &RateKey) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.until = Timestamp::default();
-        }
-    }
-
-    /// Sweeps a few entries, and says whether one more fits below `capacity`.
-    fn make_room(&mut self, capacity: usize, now: Timestamp) -> bool {
-        for _ in 0..SWEEP.min(self.queue.len()) {
-            let Some(key) = self.queue.pop_front() else {
-                break;
-            };
-            if self.live(&key, now).is_some() {
-                self.queue.push_back(key);
+    /// Sweeps a few slots, and says whether one more entry fits below `capacity`.
+    pub(super) fn make_room(&mut self, capacity: usize, now: Timestamp) -> bool {
+        for _ in 0..SWEEP.min(self.slots.len()) {
+            let at = self.hand & (self.slots.len() - 1);
+            let slot = &self.slots[at];
+            if slot.is_empty() || slot.is_live(now) {
+                self.hand = at + 1;
             } else {
-                self.entries.remove(&key);
+                self.vacate(at); // and look again at what has moved there
             }
         }
-        self.entries.len() < capacity
+        self.len < capacity
     }
 
-    /// The entry of `key`; a drained one is as good as none.
-    fn live(&self, key: &RateKey, now: Timestamp) -> Option<&Entry> {
-        self.entries.get(key).filter(|entry| entry.until > now)
+    /// Adds an entry for `key`, which has none, until some time after the epoch.
+    pub(super) fn insert(&mut self, key: RateKey, until: Timestamp, value: V, now: Timestamp) {
+        debug_assert!(self.get(&key).is_none(), "no key has two entries");
+        if (self.len + 1) * 4 > self.slots.len() * 3 {
+            self.grow(now);
+        }
+        self.place(Slot { key, until, value });
     }
 
-    fn entry(&mut self, key: &RateKey) -> &mut Entry {
-        self.entries.entry(*key).or_insert_with(|| {
-            self.queue.push_back(*key);
-            Entry::default()
-        })
+    /// Drops the entry of `key`, if there is one.
+    pub(super) fn remove(&mut self, key: &RateKey) {
+        if let Some(at) = self.find(key) {
+            self.vacate(at);
+        }
+    }
+
+    fn find(&self, key: &RateKey) -> Option<usize> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = home(key) & mask;
+        loop {
+            let slot = self.slots.get(at).filter(|slot| !slot.is_empty())?;
+            if slot.key == *key {
+                return Some(at);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Puts `slot` into the first empty place from its home on.
+    fn place(&mut self, slot: Slot<V>) {
+        debug_assert!(!slot.is_empty(), "an entry lives until after the epoch");
+        let mask = self.slots.len() - 1;
+        let mut at = home(&slot.key) & mask;
+        while !self.slots[at].is_empty() {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = slot;
+        self.len += 1;
+    }
+
+    /// Takes twice as many slots, and leaves behind what has drained.
+    fn grow(&mut self, now: Timestamp) {
+        let wanted = (self.slots.len() * 2).max(FEWEST);
+        let more = (0..wanted).map(|_| Slot::default()).collect();
+        let old = std::mem::replace(&mut self.slots, more);
+        (self.len, self.hand) = (0, 0);
+        for slot in old.into_iter().filter(|slot| slot.is_live(now)) {
+            self.place(slot);
+        }
+    }
+
+    /// Empties the slot `hole`, and closes the gap: no entry is left behind an empty slot on its
+    /// way from home.
+    fn vacate(&mut self, mut hole: usize) {
+        let mask = self.slots.len() - 1;
+        let way = |from: usize, to: usize| to.wrapping_sub(from) & mask;
+        let mut at = (hole + 1) & mask;
+        while !self.slots[at].is_empty() {
+            if way(home(&self.slots[at].key), at) >= way(hole, at) {
+                self.slots.swap(hole, at);
+                hole = at;
+            }
+            at = (at + 1) & mask;
+        }
+        self.slots[hole] = Slot::default();
+        self.len -= 1;
     }
 }
 
-impl Entry {
-    /// Where `take` stands, uncharged.
-    fn check(&self, take: &Take, now: Timestamp) -> LimitState {
-        match (take.quota.kind(), &self.state) {
-            (QuotaKind::Gcra, _) => gcra::check(take.quota, self.arrival(now), take.cost, now),
-            (QuotaKind::Log, State::Log(stamps)) if self.until > now => {
-                log::check(take.quota, stamps, now)
-            }
-            (QuotaKind::Log, _) => log::check(take.quota, &VecDeque::new(), now),
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self {
+            slots: Box::default(),
+            len: 0,
+            hand: 0,
         }
     }
+}
 
-    fn admit(&mut self, take: &Take, now: Timestamp) -> LimitState {
-        match take.quota.kind() {
-            QuotaKind::Gcra => {
-                let state = gcra::admit(take.quota, self.arrival(now), take.cost, now);
-                self.state = State::Gcra;
-                self.until = state.mark;
-                state
-            }
-            QuotaKind::Log => {
-                if self.until <= now || !matches!(self.state, State::Log(_)) {
-                    self.state = State::Log(Box::default());
-                }
-                let State::Log(stamps) = &mut self.state else {
-                    unreachable!("made a log above");
-                };
-                let state = log::admit(take.quota, stamps, now);
-                self.until = now + take.quota.emission();
-                state
-            }
-        }
-    }
-
-    fn take(&mut self, take: &Take, now: Timestamp) -> LimitState {
-        if take.quota.kind() == QuotaKind::Gcra {
-            let state = gcra::take(take.quota, self.arrival(now), take.cost, now);
-            if !state.refused {
-                self.state = State::Gcra;
-                self.until = state.mark;
-            }
-            return state;
-        }
-        let state = self.check(take, now);
-        if state.refused {
-            return state;
-        }
-        self.admit(take, now)
-    }
-
-    /// The stored arrival time, where there is one that has not passed.
-    fn arrival(&self, now: Timestamp) -> Option<Timestamp> {
-        let gcra = matches!(self.state, State::Gcra) && self.until > now;
-        gcra.then_some(self.until)
-    }
+/// Where the search for `key` begins, before it is cut to the number of slots.
+#[allow(clippy::cast_possible_truncation)] // the low bits are what counts
+fn home(key: &RateKey) -> usize {
+    key.folded() as usize
 }

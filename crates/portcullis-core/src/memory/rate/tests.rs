@@ -1,3 +1,5 @@
+mod lagging;
+
 use std::sync::atomic::AtomicU32;
 
 use super::*;

@@ -8,6 +8,10 @@ fn at(micros: u64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
+fn at_wide(micros: i128) -> Timestamp {
+    at(micros.try_into().unwrap())
+}
+
 /// The algorithm again, in wide signed integers and without a clamp in sight.
 fn model(
     stored: Option<i128>,
@@ -44,6 +48,7 @@ proptest! {
             match model(known, now.into(), unit, burst, cost.into()) {
                 Ok(next) => {
                     prop_assert!(!state.refused);
+                    prop_assert_eq!(super::next(quota, stored, cost, at(now)), Some(at_wide(next)));
                     let charged = admit(quota, stored, cost, at(now));
                     prop_assert_eq!(i128::from(charged.mark.as_micros()), next);
                     let left = (i128::from(now) + unit * burst - next) / unit;
@@ -52,6 +57,7 @@ proptest! {
                 }
                 Err(wait) => {
                     prop_assert!(state.refused);
+                    prop_assert_eq!(super::next(quota, stored, cost, at(now)), None);
                     prop_assert_eq!(i128::try_from(state.retry_after.as_micros()).unwrap(), wait);
                     let then = at(now) + state.retry_after;
                     prop_assert!(!check(quota, stored, cost, then).refused, "kept its word");

@@ -101,3 +101,20 @@ fn a_key_that_leaves_the_process_is_an_hmac_of_the_message() {
     let message = b"\xff\xff\x20\xc0\x00\x02\x07\0\0\0\0";
     check(address("192.0.2.7"), message);
 }
+
+#[test]
+fn a_network_that_makes_up_for_its_limit_has_a_key_of_its_own() {
+    let hash = KeyHash::new(derived(7), true);
+    let other: LimitId = [8; 16];
+    // Under the other limit it gives the hash the same word.
+    let (home, aimed) = ("2001:db8::", "2f0e:2b7:f0f:f0f::");
+    let key = |id, text| hash.key(id, address(text));
+    let (first, second) = (key(&ID, home), key(&other, aimed));
+    assert_eq!(
+        first.as_bytes()[..8],
+        second.as_bytes()[..8],
+        "as it was made up"
+    );
+    assert_ne!(first, second);
+    assert_ne!(first, key(&ID, aimed));
+}
