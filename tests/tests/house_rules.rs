@@ -86,6 +86,27 @@ fn no_test_is_switched_off() {
 }
 
 #[test]
+fn every_test_that_the_compliance_page_names_exists() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/compliance.md");
+    let page = fs::read_to_string(page).expect("the page can be read");
+    let is_test = |word: &&str| word.matches('_').count() > 2 && !word.contains(['-', ':', '.']);
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 80, "the names were found: {named:?}");
+    let texts: Vec<String> = sources()
+        .iter()
+        .map(|path| fs::read_to_string(path).expect("a source file is UTF-8"))
+        .collect();
+    let exists = |name: &str| {
+        // A function, or a section of the table of CSRF decisions.
+        let (function, section) = (format!("fn {name}("), format!("    {name},\n"));
+        let has = |text: &String| text.contains(&function) || text.contains(&section);
+        texts.iter().any(has)
+    };
+    let missing = named.into_iter().filter(|name| !exists(name));
+    check_none(&missing.map(str::to_owned).collect::<Vec<_>>());
+}
+
+#[test]
 fn no_sleep_waits_for_something_to_happen() {
     let sleep = concat!("thread::", "sleep(");
     check_none(&lines_where(|line| line.contains(sleep)));

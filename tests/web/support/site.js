@@ -1,7 +1,7 @@
 // A site with the browser client on it: its page and files, and the service behind the same origin.
 
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import http from "node:http";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,6 +52,9 @@ const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self' http:/
  * `meter` is awaited after each piece of a stream.
  */
 export async function startSite() {
+  await access(path.join(BUILT, "client.js")).catch(() => {
+    throw new Error("the client is not built: run `npm --prefix examples/browser-client test`");
+  });
   const site = { port: undefined, meter: async () => {}, redirect: undefined };
   const server = http.createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://site");
