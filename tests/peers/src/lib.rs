@@ -2,8 +2,8 @@
 //!
 //! Each case sends the same requests through a bare handler and through the handler inside the
 //! layer, and reports the difference: thread CPU time, medians over interleaved rounds; or, in a
-//! program of its own, allocations. Ratios inside one run are what counts; nothing here fails because
-//! it was slow.
+//! program of its own, allocations. Ratios inside one run are what counts; nothing here fails
+//! because it was slow.
 
 // Nanoseconds and counts are far below 2^52.
 #![allow(

@@ -53,7 +53,9 @@ fn padding_and_whitespace_are_refused() {
 
 proptest! {
     #[test]
-    fn whatever_is_decoded_is_what_was_encoded(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn whatever_is_decoded_is_what_was_encoded(
+        bytes in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
         let part = encode(&bytes);
         prop_assert_eq!(&part, &STRICT.encode(&bytes));
         prop_assert_eq!(decode(part.as_bytes()), Ok(bytes));
