@@ -212,6 +212,45 @@ describe("when tokens live for four seconds", () => {
     assert.deepEqual(await tabs.callAll(), Array(20).fill(200));
     assert.equal(tabs.refreshes() - before, 1);
   });
+
+  it("an upload that is refused goes out again, whole", async () => {
+    tabs = await openTabs(browser, site, 1);
+    await tabs.clockAt(0);
+    await tabs.login();
+    await tabs.callAll();
+    await untilRefused(`http://${chat().address}`);
+    const { value } = await outcome(tabs.pages[0], () => {
+      const body = "x".repeat(10_000);
+      const request = new Request("/api/echo/", { method: "POST", body });
+      return window.client.request(request).then((response) => response.json());
+    });
+    assert.equal(value.source, "bearer");
+    const arrived = site.received.filter(({ what }) => what === "POST /api/echo/");
+    assert.deepEqual(arrived.slice(-2).map(({ bytes }) => bytes), [10_000, 10_000]);
+  });
+});
+
+describe("for a page of another origin", () => {
+  let chat;
+  before(async () => {
+    chat = await start([...IN_BODY, "--trusted-origin", site.url]);
+    site.forwardTo(undefined);
+  });
+  after(() => chat?.stop());
+
+  it("logs in, refreshes once for its tabs, streams and logs out all the same", async () => {
+    tabs = await openTabs(browser, site, 2, { base: `http://${chat.address}` });
+    const [page, other] = tabs.pages;
+    assert.equal((await tabs.login()).value.username, "demo");
+    await tabs.until(other, "open");
+    await tabs.clockAt(250_000);
+    const before = tabs.refreshes();
+    assert.deepEqual(await tabs.callAll(), Array(8).fill(200));
+    assert.equal(tabs.refreshes() - before, 1);
+    assert.deepEqual(await outcome(page, () => window.ask("hello")), { value: undefined });
+    assert.deepEqual(await outcome(page, () => window.client.logout()), { value: undefined });
+    await tabs.until(other, "over");
+  });
 });
 
 describe("when a copied refresh token is used", () => {

@@ -87,7 +87,9 @@ export function openWire(
       const make = () => own(path, { method: "POST", headers, body: JSON.stringify(body) });
       const response = await send(make, make(), token, true);
       if (!response.ok) throw await refusal(response);
-      return Object(await readJson(response));
+      const answer = Object(await readJson(response));
+      lastCsrf = answer.csrfToken ?? lastCsrf; // login and logout renew it
+      return answer;
     },
   };
 }

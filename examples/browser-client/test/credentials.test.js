@@ -149,6 +149,15 @@ describe("the CSRF value", () => {
     assert.equal(profile.service.count("GET /api/csrf/"), 1);
   });
 
+  it("is the one that login gave, where its cookie cannot be read", async () => {
+    const { profile, client } = opened({ base: "https://api.example" });
+    profile.service.next(LOGIN, () => profile.service.grant({ csrfToken: "renewed" }));
+    await client.login({ username: "ada", password: "x" });
+    assert.equal(profile.service.last(LOGIN).csrf, "fetched");
+    await client.refresh();
+    assert.equal(profile.service.last(REFRESH).csrf, "renewed");
+  });
+
   it("goes with login, refresh and logout", async () => {
     const { profile, client } = opened();
     profile.cookie = "";

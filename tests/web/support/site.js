@@ -45,17 +45,19 @@ const PAGE =
   '<script type="module" src="page.js"></script></html>';
 
 /** A policy as strict as the client can live with. */
-const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self' http://localhost:*";
+const POLICY =
+  "default-src 'none'; script-src 'self'; " +
+  "connect-src 'self' http://localhost:* http://127.0.0.1:*";
 
 /**
  * Starts a site on a free port. `forwardTo` names the service behind it, none for one that is down;
- * `meter` is awaited after each piece of a stream.
+ * `meter` is awaited after each piece of a stream, `received` says how large each request was.
  */
 export async function startSite() {
   await access(path.join(BUILT, "client.js")).catch(() => {
     throw new Error("the client is not built: run `npm --prefix examples/browser-client test`");
   });
-  const site = { port: undefined, meter: async () => {}, redirect: undefined };
+  const site = { port: undefined, meter: async () => {}, redirect: undefined, received: [] };
   const server = http.createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://site");
     if (pathname === "/away") {
@@ -135,5 +137,10 @@ function forward(site, request, response) {
   });
   onward.on("error", () => request.socket.destroy());
   response.on("close", () => onward.destroy());
+  const entry = { what: `${method} ${url}`, bytes: 0 };
+  site.received.push(entry);
+  request.on("data", (piece) => {
+    entry.bytes += piece.length;
+  });
   request.pipe(onward);
 }

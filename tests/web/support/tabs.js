@@ -34,7 +34,10 @@ export async function openTabs(browser, site, count, options) {
     }
   };
   tabs.refreshes = () =>
-    sent.filter((request) => new URL(request.url()).pathname === "/api/auth/refresh/").length;
+    sent.filter(
+      // Before one to another origin the browser asks whether it may.
+      (one) => one.method() === "POST" && new URL(one.url()).pathname === "/api/auth/refresh/",
+    ).length;
   /** Four requests in each tab at once; every status that came back. */
   tabs.callAll = async (path = "/api/auth/me/") => {
     const paths = Array(4).fill(path);
