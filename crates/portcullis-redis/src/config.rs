@@ -291,8 +291,18 @@ impl RedisConfig {
     /// [`RevocationOwed`](portcullis_core::audit::AuditKind::RevocationOwed) when an entry could
     /// not be written: it is tried again in the background.
     /// [`RevocationUntold`](portcullis_core::audit::AuditKind::RevocationUntold) when it had to be
-    /// given up, because it expired before it could be written, or because more than 10,000 were
-    /// owed. The caller of the revocation has got an error each time.
+    /// given up, because it expired before it could be written, because more than 10,000 were owed,
+    /// or because its runtime ended. The caller of the revocation has got an error each time.
+    ///
+    /// ```
+    /// # use portcullis_core::audit::MemoryAudit;
+    /// # use portcullis_redis::RedisConfig;
+    /// # use std::sync::Arc;
+    /// let audit = Arc::new(MemoryAudit::default());
+    /// let config = RedisConfig::from_url("redis://127.0.0.1")?.with_audit(audit.clone());
+    /// assert!(audit.events().is_empty(), "nothing is owed before there is a connection");
+    /// # Ok::<_, portcullis_redis::ConfigError>(())
+    /// ```
     pub fn with_audit(mut self, audit: Arc<dyn AuditSink>) -> Self {
         self.settings.audit = Audit(audit);
         self

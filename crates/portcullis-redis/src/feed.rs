@@ -58,6 +58,17 @@ pub(crate) enum Fact {
     Token { token: Tag },
 }
 
+impl Fact {
+    /// Until when this has to be known, as [`Entry::expires`] says it.
+    fn until(&self, expires: u64) -> Timestamp {
+        let expires = Timestamp::from_secs(expires);
+        match self {
+            Self::NotBefore { .. } | Self::Token { .. } => expires,
+            Self::Session { .. } => expires + LEEWAY,
+        }
+    }
+}
+
 impl fmt::Debug for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,11 +86,7 @@ pub(crate) trait Listener: fmt::Debug + Send + Sync {
 
 impl Entry {
     fn until(&self) -> Timestamp {
-        let expires = Timestamp::from_secs(self.expires);
-        match self.fact {
-            Fact::NotBefore { .. } | Fact::Token { .. } => expires,
-            Fact::Session { .. } => expires + LEEWAY,
-        }
+        self.fact.until(self.expires)
     }
 
     /// Reads the fields of an entry of the stream, in pairs of name and value.

@@ -49,6 +49,12 @@ struct Inner {
     owed: Owed,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.owed.abandon(&*self.settings.audit.0);
+    }
+}
+
 impl Redis {
     pub(crate) async fn open(nodes: Nodes, settings: Settings) -> Result<Self, ConnectError> {
         let server = Self::look(&nodes, Instant::now() + OPEN).await?;

@@ -26,7 +26,7 @@ use portcullis::{
     security_headers::SecurityHeadersLayer,
 };
 use portcullis_core::{
-    audit::IdHash,
+    audit::{IdHash, printable},
     clock::{Clock, SystemClock},
     path::PathPattern,
 };
@@ -156,10 +156,10 @@ fn limit(settings: &Settings, name: &str) -> Result<Limit, ConfigError> {
 /// `path` as the log shows it: with the hash of a session's id, as in audit events.
 fn loggable(path: &str) -> String {
     match path.split_once("/sessions/") {
-        Some((_, "")) | None => path.to_owned(),
+        Some((_, "")) | None => printable(path).into_owned(),
         Some((start, sid)) => {
             let sid = IdHash::of(sid.trim_end_matches('/'));
-            format!("{start}/sessions/{sid}/")
+            format!("{}/sessions/{sid}/", printable(start))
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use portcullis_testkit::RedisServer;
 
-use super::world::World;
+use super::world::{World, claims};
 
 /// Hears every command that the server is sent.
 struct Monitor(BufReader<TcpStream>);
@@ -88,6 +88,18 @@ async fn each_endpoint_asks_redis_as_often_as_documented() {
     assert_eq!(logout, ["EVALSHA"; 2], "the session, and the news of it");
 
     let browser = node.log_in("ann").await;
+    let other = node.log_in("ann").await;
+    let sid = claims(&other.access)["sid"].as_str().unwrap().to_owned();
+    monitor.asked(&server);
+    for _ in 0..2 {
+        node.end_session(&browser, &sid).await.expect(200);
+        let ended = monitor.asked(&server);
+        assert_eq!(
+            ended, ["EVALSHA"; 2],
+            "a line of the list, and the news of it"
+        );
+    }
+
     node.log_out_everywhere(&browser).await.expect(200); // teaches one more script
     let browser = node.log_in("ann").await;
     monitor.asked(&server);

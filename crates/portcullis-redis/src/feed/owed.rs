@@ -7,7 +7,7 @@ use std::{
 };
 
 use portcullis_core::{
-    audit::{AuditEvent, AuditKind},
+    audit::{AuditEvent, AuditKind, AuditSink},
     clock::{Clock as _, SystemClock, Timestamp},
 };
 use tokio::time::sleep;
@@ -109,17 +109,24 @@ impl Owed {
     fn give_up(&self, now: Timestamp) -> Vec<Entry> {
         let mut over = Vec::new();
         self.locked().entries.retain(|fact, expires| {
-            let entry = Entry {
-                fact: fact.clone(),
-                expires: *expires,
-            };
-            let lives = now < entry.until();
+            let lives = now < fact.until(*expires);
             if !lives {
-                over.push(entry);
+                over.push(Entry {
+                    fact: fact.clone(),
+                    expires: *expires,
+                });
             }
             lives
         });
         over
+    }
+
+    /// Reports what nobody will be told of, because nobody is there any more who would.
+    pub(crate) fn abandon(&self, audit: &dyn AuditSink) {
+        for (fact, _) in std::mem::take(&mut self.locked().entries) {
+            let reason = "the process ended before the feed could be written";
+            report(audit, AuditKind::RevocationUntold, &fact, reason);
+        }
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -134,7 +141,7 @@ pub(super) fn owe(redis: &Redis, entry: &Entry, trouble: &Trouble) {
         Kept::First | Kept::Queued => AuditKind::RevocationOwed,
         Kept::Refused => AuditKind::RevocationUntold,
     };
-    report(redis, kind, entry, trouble.to_string());
+    report(redis.audit(), kind, &entry.fact, &trouble.to_string());
     if kept == Kept::First {
         tokio::spawn(tend(redis.clone()));
     }
@@ -147,8 +154,13 @@ async fn tend(redis: Redis) {
         sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
         for entry in redis.owed().give_up(SystemClock.now()) {
-            let reason = "the feed could not be written until it expired".to_owned();
-            report(&redis, AuditKind::RevocationUntold, &entry, reason);
+            let reason = "the feed could not be written until it expired";
+            report(
+                redis.audit(),
+                AuditKind::RevocationUntold,
+                &entry.fact,
+                reason,
+            );
         }
         loop {
             let Some(entry) = redis.owed().next() else {
@@ -162,9 +174,9 @@ async fn tend(redis: Redis) {
     }
 }
 
-fn report(redis: &Redis, kind: AuditKind, entry: &Entry, reason: String) {
+fn report(audit: &dyn AuditSink, kind: AuditKind, fact: &Fact, reason: &str) {
     let event = AuditEvent::new(kind, SystemClock.now()).with_reason(reason);
-    redis.audit().record(match &entry.fact {
+    audit.record(match fact {
         Fact::Session { sid, .. } => event.with_session(sid),
         Fact::NotBefore { .. } | Fact::Token { .. } => event,
     });

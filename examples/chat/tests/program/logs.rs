@@ -154,6 +154,35 @@ fn check(log: &str, given: &Given) {
 }
 
 #[tokio::test]
+async fn the_log_tells_of_a_logout_that_other_processes_will_not_know_of() {
+    let (folder, redis) = (Folder::new(), RedisServer::start());
+    let (flags, log) = (folder.flags(&redis.url()), folder.file("log"));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start_logging(&flags, File::create(&log).unwrap());
+    let mut given = Given::default();
+    let mut browser = log_in(&server, &mut given).await;
+    let spoil = ["SET", "portcullis:{pc-feed}:revoked", "wrong", "EX", "60"];
+    redis.ask(&spoil).unwrap();
+    expect(
+        &mut browser,
+        Method::POST,
+        LOGOUT,
+        StatusCode::SERVICE_UNAVAILABLE,
+    )
+    .await;
+    server.terminate();
+    assert_eq!(server.wait().0, Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    let session = format!("session={}", IdHash::of(&given.sessions[0]));
+    for kind in ["revocation_owed", "revocation_untold"] {
+        let kind = format!("kind=\"{kind}\"");
+        let line = log.lines().find(|line| line.contains(&kind));
+        let names_it = line.is_some_and(|line| line.contains(&session));
+        assert!(names_it, "{kind}: {log}");
+    }
+}
+
+#[tokio::test]
 async fn the_log_correlates_sessions_and_shows_no_id_token_or_password() {
     let (folder, redis) = (Folder::new(), RedisServer::start());
     let shared = folder.flags(&redis.url());

@@ -152,14 +152,17 @@ fn the_repetition_tells_the_nodes_what_a_process_that_died_could_not() {
     for ending in Ending::ALL {
         let server = RedisServer::start();
         // Its end is that of the runtime: nothing that it still wanted to do is done.
-        run(async {
+        let audit = run(async {
             let dying = Node::new(&server).await;
             dying.prepare().await;
             spoil(&dying.redis).await;
             let error = dying.end(ending, 1).await.expect_err("nobody is told");
             let source = std::error::Error::source(&error).unwrap().to_string();
             assert!(source.contains("WRONGTYPE"), "{ending:?}: {source}");
+            dying.audit.clone()
         });
+        let kinds = [AuditKind::RevocationOwed, AuditKind::RevocationUntold];
+        assert_eq!(audit.kinds(), kinds, "{ending:?}");
         run(async {
             let other = Node::new(&server).await;
             mend(&other.redis).await;
