@@ -112,8 +112,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where the first quotation mark in ASCII `text` is. Most are a few bytes ahead, for which `memchr`
-/// does not pay: it chooses by the CPU and sets up its registers first.
+/// Where the first quotation mark in ASCII `text` is. Most are a few bytes ahead, for which
+/// `memchr` does not pay: it chooses by the CPU and sets up its registers first.
 fn quotation_mark(text: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES << 7;
