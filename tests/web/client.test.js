@@ -268,7 +268,11 @@ describe("when a copied refresh token is used", () => {
       while ((await refreshCookie()).value === value);
     }
     await tabs.context.addCookies([stolen]);
-    assert.deepEqual(await outcome(tabs.pages[1], () => window.client.refresh()), { value: false });
+    let refused;
+    // So many refreshes in so few seconds may have met the limit.
+    do refused = await outcome(tabs.pages[1], () => window.client.refresh());
+    while (refused.code === "throttled");
+    assert.deepEqual(refused, { value: false });
     for (const page of tabs.pages) {
       await until(page, () => window.client.session === "over" && window.ended.length);
       assert.deepEqual(await page.evaluate(() => window.ended), [
