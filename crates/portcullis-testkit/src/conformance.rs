@@ -30,6 +30,7 @@ use crate::harness::{Harness, join};
 
 pub mod blacklist;
 pub mod counterexamples;
+pub mod endings;
 pub mod family_store;
 pub mod rate_store;
 pub mod revocations;
@@ -219,13 +220,9 @@ macro_rules! family_store_conformance {
                 a_family_that_is_idle_too_long_is_gone,
                 a_forgotten_generation_becomes_current,
                 a_label_is_cut_between_characters,
-                a_logout_is_final,
-                a_logout_of_an_unknown_family_prevents_its_adoption,
                 a_lost_response_is_forgiven_once,
                 a_refresh_that_races_a_logout_revives_nothing,
                 a_taken_id_is_an_error,
-                an_id_ends_what_is_known_and_nothing_else,
-                an_id_names_a_family_whatever_ended_it,
                 concurrent_refreshes_get_one_successor,
                 django_tokens_are_adopted_once,
                 ended_or_listed_django_tokens_are_not_adopted,
@@ -237,6 +234,17 @@ macro_rules! family_store_conformance {
                 the_absolute_end_never_moves,
                 the_end_of_all_sessions_spares_the_next_login,
                 the_windows_of_a_rotation_end_on_their_millisecond,
+            ]
+        );
+        $crate::__conformance!(
+            endings,
+            $make,
+            $run,
+            [
+                a_logout_is_final,
+                a_logout_of_an_unknown_family_prevents_its_adoption,
+                an_id_ends_what_is_known_and_nothing_else,
+                an_id_names_a_family_whatever_ended_it,
             ]
         );
         $crate::__conformance!(

@@ -3,9 +3,9 @@
 
 -- Adds the last eight families that were ended for want of room, while their access tokens may
 -- live: whoever ended them may not have got to tell the nodes.
-local function add_lately_evicted(families, index, evicted)
-  local after = string.format('(%.0f', -now)
-  for _, sid in ipairs(redis.call('ZRANGE', index, '-inf', after, 'BYSCORE', 'LIMIT', 0, 8)) do
+local function add_lately_evicted(families, index, access, evicted)
+  local from, to = string.format('%.0f', -now - access), string.format('(%.0f', -now)
+  for _, sid in ipairs(redis.call('ZRANGE', index, from, to, 'BYSCORE', 'LIMIT', 0, 8)) do
     if redis.call('HGET', families .. sid, 's') == 'evicted' then
       evicted[#evicted + 1] = sid
     end
@@ -26,7 +26,7 @@ local function make_room(families, index, cut, most, access)
     end
   end
   if #living > most then
-    add_lately_evicted(families, index, evicted)
+    add_lately_evicted(families, index, access, evicted)
   end
   for i = 1, #living - most do
     local sid, stop = unpack(living[i])

@@ -205,6 +205,28 @@ async fn what_the_nodes_could_not_be_told_they_are_told_without_a_repetition() {
 }
 
 #[tokio::test]
+async fn logouts_of_unknown_sessions_hide_no_eviction() {
+    let server = RedisServer::start();
+    let node = Node::new(&server).await;
+    node.prepare().await;
+    let reason = RevokeReason::Logout;
+    for number in 0..10 {
+        let sid = format!("unknown{number}");
+        let _ = node.store.revoke("ann", &sid, reason, &node.policy).await;
+    }
+    node.end(Ending::Evict, 1).await.unwrap();
+    mend(&node.redis).await;
+    node.end(Ending::Evict, 2).await.unwrap();
+    let told = told(&node.redis).await;
+    let is_told = |field: &str| told.iter().any(|told| told == field);
+    assert!(is_told("v a") && is_told("v b"), "{told:?}");
+    assert!(
+        !told.iter().any(|told| told.contains("unknown")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
 async fn each_of_several_sessions_that_make_room_is_owed() {
     let server = RedisServer::start();
     let mut node = Node::new(&server).await;
