@@ -16,7 +16,7 @@ use foldhash::{SharedSeed, quality::SeedableRandomState};
 use portcullis_core::clock::{Clock, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::{claims::AccessClaims, reader::TokenReader, rejection::TokenRejection, ring::Epoch};
+use crate::{claims::AccessClaims, reader::TokenReader, rejection::TokenRejection};
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +25,9 @@ mod tests;
 pub const MAX_CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 const SHARDS: usize = 64;
+
+/// How many tokens a generation holds before its table has to grow: 1.5 KiB.
+const ROOM: usize = 28;
 
 /// More than a clock's cheaper instant is old.
 const LAG: Duration = Duration::from_secs(1);
@@ -123,21 +126,18 @@ impl<C: DeserializeOwned> CachedReader<C> {
         token: &[u8],
         now: Timestamp,
     ) -> Result<Arc<AccessClaims<C>>, TokenRejection> {
-        let epoch = self.reader.keys().load();
         let Some(cache) = &self.cache else {
-            return self
-                .reader
-                .read_access_with(&epoch, token, now)
-                .map(Arc::new);
+            return self.reader.read_access(token, now).map(Arc::new);
         };
         let hash = cache.hasher.hash_one(token);
-        if let Some(claims) = cache.get(hash, token, &epoch)
+        if let Some(claims) = cache.get(hash, token, self.reader.keys().epoch())
             && self.is_alive(&claims, now)
         {
             return Ok(claims);
         }
+        let epoch = self.reader.keys().load();
         let claims = Arc::new(self.reader.read_access_with(&epoch, token, now)?);
-        cache.put(hash, token, &claims, &epoch);
+        cache.put(hash, token, &claims, epoch.number);
         Ok(claims)
     }
 
@@ -185,13 +185,13 @@ fn system_seed() -> u64 {
 }
 
 impl<C> Cache<C> {
-    fn get(&self, hash: u64, token: &[u8], epoch: &Epoch) -> Option<Arc<AccessClaims<C>>> {
+    fn get(&self, hash: u64, token: &[u8], epoch: u64) -> Option<Arc<AccessClaims<C>>> {
         let mut shard = self
             .shard(hash)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let claims_of = |entry: &Entry<C>| {
-            (entry.epoch == epoch.number && *entry.token == *token).then(|| entry.claims.clone())
+            (entry.epoch == epoch && *entry.token == *token).then(|| entry.claims.clone())
         };
         if let Some(entry) = shard.young.entries.get(&hash) {
             return claims_of(entry);
@@ -202,11 +202,11 @@ impl<C> Cache<C> {
         claims
     }
 
-    fn put(&self, hash: u64, token: &[u8], claims: &Arc<AccessClaims<C>>, epoch: &Epoch) {
+    fn put(&self, hash: u64, token: &[u8], claims: &Arc<AccessClaims<C>>, epoch: u64) {
         let entry = Entry {
             token: token.into(),
             claims: claims.clone(),
-            epoch: epoch.number,
+            epoch,
         };
         let mut shard = self
             .shard(hash)
@@ -234,9 +234,10 @@ impl<C> Shard<C> {
             self.old = std::mem::take(&mut self.young);
         }
         self.old.remove(hash);
-        self.young.remove(hash);
         self.young.bytes += entry.weight();
-        self.young.entries.insert(hash, entry);
+        if let Some(replaced) = self.young.entries.insert(hash, entry) {
+            self.young.bytes -= replaced.weight();
+        }
     }
 }
 
@@ -251,7 +252,7 @@ impl<C> Generation<C> {
 impl<C> Default for Generation<C> {
     fn default() -> Self {
         Self {
-            entries: HashMap::default(),
+            entries: HashMap::with_capacity_and_hasher(ROOM, ByItself::default()),
             bytes: 0,
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -142,6 +142,10 @@ pub struct KeyRing(Arc<Shared>);
 
 struct Shared {
     epoch: ArcSwap<Epoch>,
+    /// The number of `epoch`: all that a reader wants of it which has verified a token before.
+    number: AtomicU64,
+    /// Held while the two above change, so that they end up as one.
+    replacing: Mutex<()>,
     /// Keeps one permit from the first unknown `kid` until it is taken.
     #[cfg(feature = "jwks")]
     unknown_kid: tokio::sync::Notify,
@@ -166,8 +170,11 @@ impl Epoch {
 impl KeyRing {
     /// A ring that uses `keys`.
     pub fn new(keys: KeySet) -> Self {
+        let epoch = Epoch::new(keys);
         Self(Arc::new(Shared {
-            epoch: ArcSwap::new(Epoch::new(keys)),
+            number: AtomicU64::new(epoch.number),
+            epoch: ArcSwap::new(epoch),
+            replacing: Mutex::new(()),
             #[cfg(feature = "jwks")]
             unknown_kid: tokio::sync::Notify::new(),
         }))
@@ -205,7 +212,20 @@ impl KeyRing {
 
     /// Uses `keys` from the next token on, in every clone; drops every cached verification.
     pub fn replace(&self, keys: KeySet) {
-        self.0.epoch.store(Epoch::new(keys));
+        let _replacing = self
+            .0
+            .replacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let epoch = Epoch::new(keys);
+        let number = epoch.number;
+        self.0.epoch.store(epoch);
+        self.0.number.store(number, Ordering::Release);
+    }
+
+    /// The number of the keys in use; until [`replace`](Self::replace) returns, of those before.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.0.number.load(Ordering::Acquire)
     }
 
     pub(crate) fn load(&self) -> Guard<Arc<Epoch>> {

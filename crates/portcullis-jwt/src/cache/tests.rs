@@ -79,7 +79,7 @@ fn a_token_that_meets_another_ones_hash_is_verified_itself() {
     let forged = format!("{}x", &good[..good.len() - 1]);
     let cache = reader.cache.as_ref().unwrap();
     let hash = cache.hasher.hash_one(forged.as_bytes());
-    cache.put(hash, good.as_bytes(), &claims, &keys.load());
+    cache.put(hash, good.as_bytes(), &claims, keys.epoch());
     assert!(reader.read(forged.as_bytes(), NOW).is_err());
 }
 
@@ -92,12 +92,12 @@ fn memory_stays_within_its_bound_and_the_newest_token_in_it() {
         reader.read(token.as_bytes(), NOW).unwrap()
     };
     let cache = reader.cache.as_ref().unwrap();
-    let epoch = keys.load();
+    let epoch = keys.epoch();
     for n in 0_u64..60_000 {
         let token = [n.to_be_bytes().as_slice(), &[0; 400]].concat();
         let hash = cache.hasher.hash_one(token.as_slice());
-        cache.put(hash, &token, &claims, &epoch);
-        assert!(cache.get(hash, &token, &epoch).is_some());
+        cache.put(hash, &token, &claims, epoch);
+        assert!(cache.get(hash, &token, epoch).is_some());
     }
     let held = bytes(&reader);
     assert!(held <= MAX_CACHE_BYTES, "{held}");
