@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonwebtoken::{DecodingKey, Validation};
 use portcullis::{
     Secret,
@@ -117,6 +119,16 @@ impl Keys {
             sid,
         }
     }
+}
+
+/// The public RSA key as aws-lc-rs keeps it once it is parsed.
+pub(crate) fn parsed_rsa() -> ParsedPublicKey {
+    let pem = String::from_utf8_lossy(test_key!("rsa_pub_pkcs1.pem"));
+    let lines = pem.lines().filter(|line| !line.starts_with('-'));
+    let der = STANDARD
+        .decode(lines.collect::<String>())
+        .expect("a PEM file");
+    ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).expect("a public key")
 }
 
 /// A minted token and the session in it.

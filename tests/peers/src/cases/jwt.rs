@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Method, Response};
 use jwt_authorizer::{
     IntoLayer as _, JwtAuthorizer, Validation,
@@ -25,7 +26,7 @@ use crate::{
     measure::Case,
     report::{Bar, Group},
     send::{Handler, Incoming, Sending},
-    tokens::{Claims, Keys, SECRET},
+    tokens::{Claims, Keys, SECRET, parsed_rsa},
 };
 
 /// How many different tokens are new in one pass.
@@ -37,6 +38,7 @@ const EXTENSION: u32 = 3;
 const FIRST: &str = "portcullis jwt_cookie, HS256, first sight";
 const UNREMEMBERED: &str = "portcullis jwt_cookie, HS256, cache off";
 const READER: &str = "portcullis TokenReader alone, HS256";
+const RSA: &str = "aws-lc-rs 1.17, an RS256 signature and nothing else";
 const AUTHORIZER: &str = "jwt-authorizer 0.15, HS256 in a cookie";
 
 /// Of each algorithm: first sight, seen before, jsonwebtoken; and seen before by a layer that
@@ -71,6 +73,7 @@ pub(super) fn group() -> Group {
     let mut cases = vec![first_sight(&keys), reader_alone(&keys), authorizer(&keys)];
     cases.extend(algorithm(HS256, &keys));
     cases.extend(algorithm(RS256, &Keys::rs256()));
+    cases.push(signature_alone(&Keys::rs256()));
     cases.extend(algorithm(ES256, &Keys::es256()));
     cases.extend(algorithm(EDDSA, &Keys::eddsa()));
     let mut bars = vec![
@@ -82,6 +85,7 @@ pub(super) fn group() -> Group {
         Bar::new(HS256[3], AUTHORIZER).times(14.0),
         Bar::new(READER, HS256[2]),
         Bar::new(RS256[0], RS256[2]).times(1.4),
+        Bar::new(RSA, RS256[2]),
         Bar::new(HS256[1], HS256[2]),
     ];
     for [_, seen, peer, left_in] in [RS256, ES256, EDDSA] {
@@ -110,6 +114,19 @@ fn reader_alone(keys: &Keys) -> Case {
     Case::whole(READER, move || {
         let claims = reader.read_access::<()>(black_box(token.as_bytes()), SystemClock.now());
         black_box(claims).expect("a valid token");
+    })
+}
+
+/// The least that a token costs which has not been seen: the arithmetic, by the library that both
+/// sides call, with a key that is parsed.
+fn signature_alone(keys: &Keys) -> Case {
+    let (key, token) = (parsed_rsa(), keys.mint().text);
+    let (message, signature) = token.rsplit_once('.').expect("three parts");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    let message = message.to_owned();
+    Case::whole(RSA, move || {
+        let verified = key.verify_sig(black_box(message.as_bytes()), &signature);
+        verified.expect("a valid signature");
     })
 }
 
