@@ -149,6 +149,15 @@ describe("the CSRF value", () => {
     assert.equal(profile.service.count("GET /api/csrf/"), 1);
   });
 
+  it("is fetched for a logout as well, though a token goes with it", async () => {
+    const { profile, client } = opened();
+    await client.login({ username: "ada", password: "x" });
+    profile.cookie = "";
+    await client.logout();
+    const { token, csrf } = profile.service.last(LOGOUT);
+    assert.deepEqual([token, csrf], [profile.service.token, "fetched"]);
+  });
+
   it("is the one that login gave, where its cookie cannot be read", async () => {
     const { profile, client } = opened({ base: "https://api.example" });
     profile.service.next(LOGIN, () => profile.service.grant({ csrfToken: "renewed" }));

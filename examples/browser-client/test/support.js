@@ -93,6 +93,8 @@ export class Service {
   }
 }
 
+const UNDER_WAY = new Set();
+
 /** What the tabs of one browser share. */
 export class Profile {
   time = 1_000_000_000_000;
@@ -134,6 +136,7 @@ export class Profile {
       fetch: (request) => profile.#fetch(request),
       onReturn(listener, signal) {
         told.comeBack = () => signal.aborted || listener();
+        told.isListening = () => !signal.aborted;
       },
     };
   }
@@ -149,7 +152,11 @@ export class Profile {
       if (signal.aborted) reject(signal.reason);
       signal.addEventListener("abort", () => reject(signal.reason));
     });
-    return Promise.race([this.service.answer(request), calledOff]);
+    const answer = Promise.race([this.service.answer(request), calledOff]);
+    // A network holds on to what it has begun; else its signals would be collected as garbage.
+    const begun = [request, answer];
+    UNDER_WAY.add(begun);
+    return answer.finally(() => UNDER_WAY.delete(begun));
   }
 
   #open(name) {

@@ -206,6 +206,13 @@ describe("a logout", () => {
     assert.equal(service.last("GET /x").token, null);
   });
 
+  it("in two tabs at once is told once in each", async () => {
+    const { tabs } = await opened(2);
+    await Promise.all(tabs.map(({ client }) => client.logout()));
+    await settle();
+    assert.deepEqual(tabs.map(({ ended }) => ended), [["logged_out"], ["logged_out"]]);
+  });
+
   it("shows the access token, so that the service can deny it", async () => {
     const { service, tabs } = await opened(1);
     await tabs[0].client.logout();
@@ -285,9 +292,12 @@ describe("a page", () => {
     const { service, tabs } = await opened(2);
     tabs[0].client.close();
     await tabs[1].client.logout();
+    await tabs[1].client.login(ADA);
     tabs[0].told.comeBack();
     await settle();
-    assert.deepEqual([tabs[0].ended, tabs[0].client.session], [[], "over"]);
+    assert.deepEqual([tabs[0].ended, tabs[0].logins], [[], []]);
+    assert.equal(tabs[0].client.session, "over");
+    assert.equal(tabs[0].told.isListening(), false);
     assert.equal(service.count(REFRESH), 1);
   });
 
