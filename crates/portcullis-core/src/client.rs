@@ -61,6 +61,7 @@ mod known;
 mod tests;
 
 pub use cidr::{Cidr, CidrError};
+pub use forwarded::ForwardedSource;
 use known::Host;
 pub use known::{Client, PeerAddr, UnixPeer};
 
@@ -68,19 +69,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// The header in which the declared proxies name the client. Only this one is read.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ForwardedSource {
-    /// `Forwarded` (RFC 7239), which names scheme and host too.
-    Forwarded,
-    /// A header with one address, such as a CDN's; every request must come through it.
-    Header(HeaderName),
-    /// `X-Forwarded-For`, beside `X-Forwarded-Proto` and `X-Forwarded-Host`.
-    #[default]
-    XForwardedFor,
-}
 
 type ReadPeer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 
@@ -215,9 +203,10 @@ impl ClientPolicy {
         }
         match &self.source {
             ForwardedSource::XForwardedFor => {
+                // One element: whoever it is, nobody is before it.
                 let only = forwarded::only(request.headers, &X_FORWARDED_FOR);
                 if let Some(address) = only.and_then(|line| forwarded::ipv4(line.as_bytes())) {
-                    return Some(address.into()); // one element: whoever it is, nobody is before it
+                    return Some(address.into());
                 }
                 let elements = forwarded::elements_from_right(request.headers, &X_FORWARDED_FOR);
                 self.walk(peer, elements, forwarded::node)

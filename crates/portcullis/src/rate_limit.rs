@@ -115,6 +115,7 @@ use crate::guarded::Guarded;
 
 mod fields;
 mod future;
+mod matched;
 mod rule;
 mod shared;
 #[cfg(test)]

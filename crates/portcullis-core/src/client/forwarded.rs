@@ -7,6 +7,19 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 #[cfg(test)]
 mod tests;
 
+/// The header in which the declared proxies name the client. Only this one is read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ForwardedSource {
+    /// `Forwarded` (RFC 7239), which names scheme and host too.
+    Forwarded,
+    /// A header with one address, such as a CDN's; every request must come through it.
+    Header(HeaderName),
+    /// `X-Forwarded-For`, beside `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    #[default]
+    XForwardedFor,
+}
+
 /// The most elements of a forwarding header that are looked at.
 const MAX_ELEMENTS: usize = 32;
 

@@ -13,7 +13,10 @@ use pin_project_lite::pin_project;
 use portcullis_core::{Answer, respond::RequestView, store::StoreError};
 use tower_service::Service;
 
-use super::shared::{After, Check, Matched, Settled, Shared};
+use super::{
+    matched::Matched,
+    shared::{After, Check, Settled, Shared},
+};
 use crate::guarded::Guarded;
 
 pin_project! {

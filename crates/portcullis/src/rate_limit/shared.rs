@@ -25,6 +25,7 @@ use portcullis_core::{
 
 use super::{
     fields::{Fields, whole_secs},
+    matched::Matched,
     rule::{Key, RateRule, lenient},
 };
 
@@ -60,28 +61,6 @@ type Classify = dyn Fn(StatusCode, &HeaderMap) -> Attempt + Send + Sync;
 
 /// The answer of the limiter.
 pub(super) type Check = Answer<Result<Outcome, StoreError>>;
-
-/// The rules that a request was charged under, and the place of each.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Matched {
-    places: [(u8, u8); MAX_CHARGES],
-    len: usize,
-}
-
-impl Matched {
-    fn push(&mut self, rule: usize, place: usize) {
-        debug_assert!(self.len < MAX_CHARGES, "no more rules than charges");
-        let small = |index| u8::try_from(index).unwrap_or(u8::MAX);
-        if let Some(free) = self.places.get_mut(self.len) {
-            *free = (small(rule), small(place));
-            self.len += 1;
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
-        self.places[..self.len].iter().copied()
-    }
-}
 
 #[derive(Clone)]
 pub(super) struct Audit {
@@ -227,7 +206,7 @@ impl Shared {
                 let mut keys = [const { None }; MAX_CHARGES];
                 for (index, rule) in rules.iter().enumerate() {
                     if let Some((place, key)) = Self::charged(rule, request, &path, address)? {
-                        keys[matched.len] = Some(key);
+                        keys[matched.len()] = Some(key);
                         matched.push(index, place);
                     }
                 }
@@ -266,7 +245,7 @@ impl Shared {
         for (slot, charge) in filled[1..].iter_mut().zip(charges) {
             *slot = charge;
         }
-        self.limiter.reserve(&filled[..matched.len])
+        self.limiter.reserve(&filled[..matched.len()])
     }
 
     fn limit(&self, (rule, place): (u8, u8)) -> &portcullis_core::rate::Limit {
@@ -343,7 +322,7 @@ impl Shared {
             let place = matched.iter().nth(index);
             place.is_some_and(|(rule, _)| self.rules[usize::from(rule)].counts_failures_only())
         };
-        let refunds = (0..matched.len).any(fails_only);
+        let refunds = (0..matched.len()).any(fails_only);
         if !refunds && !self.sends_fields {
             return None;
         }
