@@ -217,9 +217,20 @@ fn number(number: u32) -> HeaderValue {
     );
     let digits = match PADDED.get(place..place + 3) {
         Some(digits) => Bytes::from_static(&digits[padding..]),
-        None => number.to_string().into(),
+        None => decimal(number),
     };
     HeaderValue::from_maybe_shared(digits).unwrap_or_else(|_| number.into())
+}
+
+#[allow(clippy::cast_possible_truncation)] // a digit
+fn decimal(mut number: u32) -> Bytes {
+    let (mut text, mut start) = ([b'0'; 10], 10);
+    while number > 0 {
+        start -= 1;
+        text[start] += (number % 10) as u8;
+        number /= 10;
+    }
+    Bytes::copy_from_slice(&text[start..])
 }
 
 /// The body of the refusal that comes in floods, kept ready.

@@ -81,10 +81,12 @@ impl KeyHash {
     }
 }
 
-/// Hashers that have read what is the same for every message.
+/// The keys, and hashers that have read what is the same for every message.
 #[derive(Clone)]
 pub(super) struct Seeded {
-    address: [DefaultHasher; KINDS],
+    drawn: RandomState,
+    /// One word for each kind of network, as secret as the keys.
+    salts: [u64; KINDS],
     mask: u64,
     parts: [DefaultHasher; 2],
 }
@@ -101,7 +103,8 @@ impl Seeded {
             hasher
         };
         Self {
-            address: [seeded(0), seeded(1), seeded(2)],
+            drawn: drawn.clone(),
+            salts: [seeded(0), seeded(1), seeded(2)].map(|hasher| hasher.finish()),
             mask: seeded(3).finish(),
             parts: [seeded(4), seeded(5)],
         }
@@ -109,15 +112,14 @@ impl Seeded {
 
     /// One half of an address's key is a hash of all of it, the other its network under a mask: two
     /// networks never meet, and one under two limits, or as two kinds, only where two hashes of 64
-    /// bits meet that nobody outside can foresee. Within the hash the network is combined with its
-    /// limit: where two of them give one word, the other halves differ.
+    /// bits meet that nobody outside can foresee. What is hashed is one word, the network combined
+    /// with its limit and kind: where two of them give one word, the other halves differ.
     fn hash(&self, id: &LimitId, subject: Subject<'_>) -> [u64; 2] {
         match subject {
             Subject::Address(key) => {
                 let (network, kind) = key.network_and_kind();
-                let mut hasher = self.address[kind].clone();
-                hasher.write_u64(network ^ tag(id));
-                [hasher.finish(), network ^ self.mask]
+                let hash = self.drawn.hash_one(network ^ tag(id) ^ self.salts[kind]);
+                [hash, network ^ self.mask]
             }
             Subject::Parts(parts) => {
                 let [mut first, mut second] = self.parts.clone();

@@ -63,6 +63,8 @@ proptest! {
                     prop_assert!(!check(quota, stored, cost, then).refused, "kept its word");
                     let early = (at(now) + state.retry_after).minus(Duration::from_micros(1));
                     prop_assert!(check(quota, stored, cost, early).refused, "not earlier");
+                    prop_assert_eq!(super::next(quota, stored, cost, early), None);
+                    prop_assert!(super::next(quota, stored, cost, then).is_some());
                 }
             }
         }
