@@ -6,27 +6,17 @@ use memchr::memchr;
 /// How many pairs are taken out of a line at once: both tokens. More take another turn.
 const BATCH: usize = 2;
 
-/// How far a pair is looked at byte by byte.
-const NEAR: usize = 16;
-
 /// The parts of `line` between semicolons, untrimmed.
 pub(super) fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
         let here = rest.take()?;
-        let Some(end) = semicolon(here) else {
+        let Some(end) = memchr(b';', here) else {
             return Some(here);
         };
         rest = Some(&here[end + 1..]);
         Some(&here[..end])
     })
-}
-
-/// Where the first semicolon is. Most pairs are so short that calling `memchr` would not pay.
-fn semicolon(line: &[u8]) -> Option<usize> {
-    let (near, far) = line.split_at(line.len().min(NEAR));
-    let first = near.iter().position(|&byte| byte == b';');
-    first.or_else(|| Some(near.len() + memchr(b';', far)?))
 }
 
 /// Every value under `name` in `line`.
