@@ -201,8 +201,8 @@ impl Limiter {
 
     /// Charges `charge` for good, in a store that is in this process.
     ///
-    /// A third of the work of [`reserve`](Self::reserve), which takes over (`None`) for any other
-    /// store; it may admit at an instant that is a little old ([`RateStore::take_one`]).
+    /// Less work than [`reserve`](Self::reserve), which takes over (`None`) for any other store: it
+    /// may admit at an instant that is a little old ([`RateStore::take_one`]).
     ///
     /// # Errors
     ///

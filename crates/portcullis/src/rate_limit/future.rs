@@ -40,7 +40,7 @@ pin_project! {
 }
 
 /// The service that was polled ready and its request, while the store is asked. Boxed: beside a
-/// round trip that is nothing, and any other future is a third smaller.
+/// round trip that is nothing, and every future that does not wait is smaller for it.
 #[derive(Debug)]
 struct Held<S, ReqBody> {
     check: Check,

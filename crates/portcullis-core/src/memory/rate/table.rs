@@ -5,8 +5,8 @@ use crate::{clock::Timestamp, rate::RateKey};
 #[cfg(test)]
 mod tests;
 
-/// How many slots are looked at when a new entry comes: so many that the drained are dropped
-/// faster than new ones can come, though up to two thirds of the slots are empty.
+/// How many slots are looked at when a new entry comes. Where an eighth of them is taken, that is
+/// one entry; where more, the drained are dropped faster than new ones can come.
 const SWEEP: usize = 8;
 
 /// The fewest slots of a table that holds anything; a power of two.
