@@ -1,5 +1,7 @@
 //! Takes the compact form apart (RFC 7515 §7.1): three parts of canonical base64url.
 
+use std::mem::MaybeUninit;
+
 use base64_simd::{Out, URL_SAFE_NO_PAD};
 use memchr::memchr_iter;
 
@@ -56,10 +58,10 @@ pub(crate) fn decode(part: &[u8]) -> Result<Vec<u8>, TokenRejection> {
 }
 
 /// Room for what most tokens decode to, so that they cost no allocation.
-pub(crate) type Buffer = [u8; MAX_SIGNATURE];
+pub(crate) type Buffer = [MaybeUninit<u8>; MAX_SIGNATURE];
 
 /// A buffer with nothing in it yet.
-pub(crate) const EMPTY: Buffer = [0; MAX_SIGNATURE];
+pub(crate) const EMPTY: Buffer = [MaybeUninit::uninit(); MAX_SIGNATURE];
 
 /// Whether `part` decoded fits a [`Buffer`].
 pub(crate) const fn fits(part: &[u8]) -> bool {
@@ -74,7 +76,7 @@ pub(crate) fn decode_into<'b>(
     if !fits(part) {
         return Err(TokenRejection::Base64);
     }
-    match URL_SAFE_NO_PAD.decode(part, Out::from_slice(buffer)) {
+    match URL_SAFE_NO_PAD.decode(part, Out::from_uninit_slice(buffer)) {
         Ok(bytes) => Ok(bytes),
         Err(_) => Err(TokenRejection::Base64),
     }

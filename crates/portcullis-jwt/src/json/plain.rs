@@ -94,21 +94,16 @@ impl<'a> Cursor<'a> {
         if self.text.as_bytes().get(self.at) == Some(&b'"') {
             return self.text().map(|text| Value::Text(Cow::Borrowed(text)));
         }
-        let mut number = 0;
-        let mut length = 0;
-        for &byte in self.rest() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            if length == MAX_DIGITS || length == 1 && number == 0 {
-                return None;
-            }
-            number = number * 10 + u64::from(digit);
-            length += 1;
+        let rest = self.rest();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = rest.get(..length)?;
+        let has_leading_zero = length > 1 && digits[0] == b'0';
+        if length == 0 || length > MAX_DIGITS || has_leading_zero {
+            return None;
         }
         self.at += length;
-        (length > 0).then_some(Value::Integer(number))
+        let shift = |number, digit: &u8| number * 10 + u64::from(digit - b'0');
+        Some(Value::Integer(digits.iter().fold(0, shift)))
     }
 }
 

@@ -69,19 +69,20 @@ impl<'a> Payload<'a> {
                 }
             }
         }
-        let slot = match name {
+        // Of byte strings the compiler makes one tree; texts it would compare one by one.
+        let slot = match name.as_bytes() {
             _ if name == rules.subject_claim => &mut self.subject,
-            "token_type" => &mut self.token_type,
-            "exp" => &mut self.exp,
-            "iat" => &mut self.iat,
-            "nbf" => &mut self.nbf,
-            "jti" => &mut self.jti,
-            "sid" => &mut self.sid,
-            "gen" => &mut self.generation,
-            "sat" => &mut self.sat,
-            "sexp" => &mut self.sexp,
-            "aud" => &mut self.aud,
-            "iss" => &mut self.iss,
+            b"token_type" => &mut self.token_type,
+            b"exp" => &mut self.exp,
+            b"iat" => &mut self.iat,
+            b"nbf" => &mut self.nbf,
+            b"jti" => &mut self.jti,
+            b"sid" => &mut self.sid,
+            b"gen" => &mut self.generation,
+            b"sat" => &mut self.sat,
+            b"sexp" => &mut self.sexp,
+            b"aud" => &mut self.aud,
+            b"iss" => &mut self.iss,
             _ => {
                 self.extras |= !RESERVED.contains(&name);
                 return;
