@@ -47,7 +47,7 @@ impl Bar {
         }
     }
 
-    fn time(&self, costs: &HashMap<&str, f64>) -> Option<String> {
+    fn time(&self, costs: &HashMap<&str, f64>) -> String {
         let ratio = costs[self.peer] / costs[self.ours];
         let (target, verdict) = match self.target {
             None => (String::new(), ""),
@@ -81,7 +81,7 @@ pub(crate) fn print_times(title: &str, group: &Group, costs: &[f64]) {
         println!("| {} | {nanoseconds:.0} |", case.name);
     }
     let head = "| ours | beside | times as fast | target | |\n|---|---|---:|---:|---|";
-    compare(group, costs, head, Bar::time);
+    compare(group, costs, head, |bar, costs| Some(bar.time(costs)));
 }
 
 /// Prints the allocations that the cases of `group` add, then how those with a limit compare.

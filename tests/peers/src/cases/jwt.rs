@@ -37,6 +37,7 @@ const EXTENSION: u32 = 3;
 
 const FIRST: &str = "portcullis jwt_cookie, HS256, first sight";
 const UNREMEMBERED: &str = "portcullis jwt_cookie, HS256, cache off";
+const LEFT_IN: &str = "portcullis jwt_cookie, HS256, cache off, token left in";
 const READER: &str = "portcullis TokenReader alone, HS256";
 const RSA: &str = "aws-lc-rs 1.17, an RS256 signature and nothing else";
 const AUTHORIZER: &str = "jwt-authorizer 0.15, HS256 in a cookie";
@@ -71,6 +72,7 @@ const EDDSA: [&str; 4] = [
 pub(super) fn group() -> Group {
     let keys = Keys::hs256();
     let mut cases = vec![first_sight(&keys), reader_alone(&keys), authorizer(&keys)];
+    cases.push(left_in(&keys));
     cases.extend(algorithm(HS256, &keys));
     cases.extend(algorithm(RS256, &Keys::rs256()));
     cases.push(signature_alone(&Keys::rs256()));
@@ -79,6 +81,9 @@ pub(super) fn group() -> Group {
     let mut bars = vec![
         Bar::new(FIRST, AUTHORIZER).times(3.9),
         Bar::new(UNREMEMBERED, AUTHORIZER)
+            .times(3.9)
+            .allocations(EXTENSION + 3),
+        Bar::new(LEFT_IN, AUTHORIZER)
             .times(3.9)
             .allocations(EXTENSION + 3),
         Bar::new(HS256[1], AUTHORIZER).times(14.0),
@@ -107,6 +112,14 @@ fn first_sight(keys: &Keys) -> Case {
         Sending::anew(build, requests),
     )
     .at_most(NEW_TOKENS)
+}
+
+/// The same work as a peer's: every token is verified, and stays where it was.
+fn left_in(keys: &Keys) -> Case {
+    let reader = CachedReader::uncached(keys.reader());
+    let layer = JwtCookieAuthLayer::<()>::new(keys.reader()).with_reader(reader);
+    let service = layer.insecure_forward_tokens().layer(Handler);
+    passing(LEFT_IN, service, request(&keys.mint().text))
 }
 
 fn reader_alone(keys: &Keys) -> Case {
