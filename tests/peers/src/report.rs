@@ -54,9 +54,7 @@ impl Bar {
             Some(times) => (format!("≥ {times}"), verdict(ratio >= times)),
         };
         let Self { ours, peer, .. } = self;
-        Some(format!(
-            "| {ours} | {peer} | {ratio:.2} | {target} | {verdict} |"
-        ))
+        format!("| {ours} | {peer} | {ratio:.2} | {target} | {verdict} |")
     }
 
     fn allocation(&self, costs: &HashMap<&str, f64>) -> Option<String> {
