@@ -52,6 +52,7 @@
 //! ```
 
 mod check;
+mod evidence;
 mod explanation;
 mod field;
 mod form;

@@ -79,6 +79,8 @@ pub(crate) fn allocations(cases: &mut [Case], counter: Counter) -> Vec<f64> {
     let allocations = |case: &mut Case| {
         let calls = FIRST_CALLS.min(case.max_calls);
         let count = |work: &mut dyn Work| {
+            // Once before: what is set up for good is not what a call costs.
+            work.run(calls);
             work.prepare();
             counter(&mut || work.run(calls)) as f64 / calls as f64
         };

@@ -4,7 +4,8 @@ use http::{HeaderMap, Method, header};
 
 use super::{
     CsrfBinding, CsrfFormField, CsrfPolicy, CsrfRejection, CsrfToken, SessionRef,
-    proof::{self, Proof, single},
+    evidence::{Evidence, Repeated, is_websocket},
+    proof::{self, Proof},
     token::Malformed,
 };
 use crate::{
@@ -70,19 +71,22 @@ impl CsrfPolicy {
         if identity.is_some_and(|identity| identity.source() == Source::Bearer) {
             return Ok(CsrfPass::Bearer);
         }
-        let upgrade = is_upgrade(request);
-        if !upgrade && is_safe(request.method) {
+        let is_safe = is_safe(request.method);
+        if is_safe && !names_websocket(request.headers) {
             return Ok(CsrfPass::Safe);
         }
         if self.is_exempt(request.uri.path()) {
             return Ok(CsrfPass::Exempt);
         }
-        if upgrade {
-            return self.check_upgrade(request.headers, client);
+        let evidence = self.evidence(request.headers);
+        // A WebSocket handshake of HTTP/1.1 (RFC 6455 §4.1), or the `CONNECT` of later versions
+        // (RFC 8441, RFC 9220).
+        if is_safe || evidence.upgrades || *request.method == Method::CONNECT {
+            return self.check_upgrade(&evidence, request.headers, client);
         }
         match identity.map(SessionRef::of) {
-            Some(session) => self.decide(request, client, Wanted::Sessions(&[session])),
-            None => self.decide(request, client, Wanted::Any),
+            Some(session) => self.decide(&evidence, request, client, Wanted::Sessions(&[session])),
+            None => self.decide(&evidence, request, client, Wanted::Any),
         }
     }
 
@@ -100,7 +104,8 @@ impl CsrfPolicy {
         client: &Client<'_>,
         sessions: &[SessionRef<'_>],
     ) -> Result<CsrfPass, CsrfRejection> {
-        self.decide(request, client, Wanted::Sessions(sessions))
+        let evidence = self.evidence(request.headers);
+        self.decide(&evidence, request, client, Wanted::Sessions(sessions))
     }
 
     /// Decides on a login, as [`check_always`](Self::check_always), but lets a program pass that
@@ -126,58 +131,45 @@ impl CsrfPolicy {
     /// No token can be sent with an upgrade, so it has to name its sender.
     fn check_upgrade(
         &self,
+        evidence: &Evidence<'_>,
         headers: &HeaderMap,
         client: &Client<'_>,
     ) -> Result<CsrfPass, CsrfRejection> {
         if !proof::names_sender(headers) {
             return Err(CsrfRejection::UpgradeUnproven);
         }
-        self.prove(headers, client).map(|_| CsrfPass::Origin)
+        self.prove(evidence, headers, client)
+            .map(|_| CsrfPass::Origin)
     }
 
     fn decide(
         &self,
+        evidence: &Evidence<'_>,
         request: &RequestView<'_>,
         client: &Client<'_>,
         wanted: Wanted<'_>,
     ) -> Result<CsrfPass, CsrfRejection> {
-        let proof = self.prove(request.headers, client)?;
-        let token = match cookie::find(request.headers, self.cookie.name()) {
+        let proof = self.prove(evidence, request.headers, client)?;
+        let token = match evidence.cookie {
             Found::Missing => return Err(CsrfRejection::CookieMissing),
-            Found::One(value) => self.match_pair(value, request)?,
-            Found::Ambiguous => return self.choose(request, wanted),
+            Found::One(value) => match_pair(value, evidence, request)?,
+            Found::Ambiguous => return self.choose(evidence, request, wanted),
         };
         self.judge(&token, proof, wanted)
     }
 
-    /// The secret on which the cookie and the request agree.
-    fn match_pair(
-        &self,
-        cookie: &[u8],
-        request: &RequestView<'_>,
-    ) -> Result<CsrfToken, CsrfRejection> {
-        let cookie = CsrfToken::read(cookie).map_err(|malformed| match malformed {
-            Malformed::Characters => CsrfRejection::CookieCharacters,
-            Malformed::Length => CsrfRejection::CookieLength,
-        })?;
-        let sent = self.sent(request)?;
-        if cookie == sent.token {
-            Ok(cookie)
-        } else {
-            Err(match sent.place {
-                Place::Field => CsrfRejection::FieldIncorrect,
-                Place::Header => CsrfRejection::HeaderIncorrect,
-            })
-        }
+    fn evidence<'a>(&self, headers: &'a HeaderMap) -> Evidence<'a> {
+        Evidence::in_headers(headers, &self.header, self.cookie.name())
     }
 
     /// Of several cookies nobody can say which is ours, but that we signed it for this session.
     fn choose(
         &self,
+        evidence: &Evidence<'_>,
         request: &RequestView<'_>,
         wanted: Wanted<'_>,
     ) -> Result<CsrfPass, CsrfRejection> {
-        let sent = self.sent(request)?.token;
+        let sent = sent(evidence, request)?.token;
         let sessions = match wanted {
             Wanted::Any => &[SessionRef::Anonymous],
             Wanted::Sessions(sessions) => sessions,
@@ -188,33 +180,6 @@ impl CsrfPolicy {
             return Err(CsrfRejection::CookieAmbiguous);
         }
         Ok(CsrfPass::Signed)
-    }
-
-    /// What the request sends beside the cookie: for `POST` the form field where there is one, else
-    /// the header.
-    fn sent(&self, request: &RequestView<'_>) -> Result<Sent, CsrfRejection> {
-        let header = single(request.headers, &self.header)
-            .map_err(|proof::Repeated| CsrfRejection::HeaderRepeated)?;
-        let field = request
-            .extensions
-            .get::<CsrfFormField>()
-            .filter(|field| *request.method == Method::POST && !field.is_empty());
-        if let Some(field) = field {
-            let token = match field.value().map(CsrfToken::read) {
-                Some(Ok(token)) => token,
-                Some(Err(Malformed::Characters)) => return Err(CsrfRejection::FieldCharacters),
-                Some(Err(Malformed::Length)) | None => return Err(CsrfRejection::FieldLength),
-            };
-            let place = Place::Field;
-            return Ok(Sent { token, place });
-        }
-        let token = match CsrfToken::read(header.ok_or(CsrfRejection::TokenMissing)?) {
-            Ok(token) => token,
-            Err(Malformed::Characters) => return Err(CsrfRejection::HeaderCharacters),
-            Err(Malformed::Length) => return Err(CsrfRejection::HeaderLength),
-        };
-        let place = Place::Header;
-        Ok(Sent { token, place })
     }
 
     fn judge(
@@ -239,6 +204,54 @@ impl CsrfPolicy {
     }
 }
 
+/// The secret on which the cookie and the request agree.
+fn match_pair(
+    cookie: &[u8],
+    evidence: &Evidence<'_>,
+    request: &RequestView<'_>,
+) -> Result<CsrfToken, CsrfRejection> {
+    let cookie = CsrfToken::read(cookie).map_err(|malformed| match malformed {
+        Malformed::Characters => CsrfRejection::CookieCharacters,
+        Malformed::Length => CsrfRejection::CookieLength,
+    })?;
+    let sent = sent(evidence, request)?;
+    if cookie == sent.token {
+        Ok(cookie)
+    } else {
+        Err(match sent.place {
+            Place::Field => CsrfRejection::FieldIncorrect,
+            Place::Header => CsrfRejection::HeaderIncorrect,
+        })
+    }
+}
+
+/// What the request sends beside the cookie: for `POST` the form field where there is one, else
+/// the header.
+fn sent(evidence: &Evidence<'_>, request: &RequestView<'_>) -> Result<Sent, CsrfRejection> {
+    let header = evidence.token.line();
+    let header = header.map_err(|Repeated| CsrfRejection::HeaderRepeated)?;
+    let field = request
+        .extensions
+        .get::<CsrfFormField>()
+        .filter(|field| *request.method == Method::POST && !field.is_empty());
+    if let Some(field) = field {
+        let token = match field.value().map(CsrfToken::read) {
+            Some(Ok(token)) => token,
+            Some(Err(Malformed::Characters)) => return Err(CsrfRejection::FieldCharacters),
+            Some(Err(Malformed::Length)) | None => return Err(CsrfRejection::FieldLength),
+        };
+        let place = Place::Field;
+        return Ok(Sent { token, place });
+    }
+    let token = match CsrfToken::read(header.ok_or(CsrfRejection::TokenMissing)?) {
+        Ok(token) => token,
+        Err(Malformed::Characters) => return Err(CsrfRejection::HeaderCharacters),
+        Err(Malformed::Length) => return Err(CsrfRejection::HeaderLength),
+    };
+    let place = Place::Header;
+    Ok(Sent { token, place })
+}
+
 struct Sent {
     token: CsrfToken,
     place: Place,
@@ -258,19 +271,7 @@ fn is_safe(method: &Method) -> bool {
     )
 }
 
-/// A WebSocket handshake of HTTP/1.1 (RFC 6455 §4.1), or the `CONNECT` of later versions
-/// (RFC 8441, RFC 9220).
-fn is_upgrade(request: &RequestView<'_>) -> bool {
-    let to_websocket = |line: &http::HeaderValue| {
-        line.as_bytes().split(|&byte| byte == b',').any(|protocol| {
-            let name = protocol.split(|&byte| byte == b'/').next();
-            name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-        })
-    };
-    *request.method == Method::CONNECT
-        || request
-            .headers
-            .get_all(header::UPGRADE)
-            .iter()
-            .any(to_websocket)
+/// Whether the connection is to become a WebSocket.
+fn names_websocket(headers: &HeaderMap) -> bool {
+    headers.get_all(header::UPGRADE).iter().any(is_websocket)
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 
-use super::{CsrfFormField, proof::single};
+use super::{CsrfFormField, evidence::Once};
 
 /// Django's name of the field.
 const NAME: &[u8] = b"csrfmiddlewaretoken";
@@ -36,7 +36,7 @@ impl CsrfFormType {
     /// # Ok::<_, http::header::InvalidHeaderValue>(())
     /// ```
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let value = single(headers, &header::CONTENT_TYPE).ok()??;
+        let value = Once::of(headers, &header::CONTENT_TYPE).line().ok()??;
         let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
         let media = parts.next()?;
         if media.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {

@@ -1,12 +1,13 @@
 //! The first proof: who sent the request, by Fetch Metadata, else `Origin`, else `Referer`.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, header};
 
-use super::{CsrfPolicy, CsrfRejection, trusted::Received};
+use super::{
+    CsrfPolicy, CsrfRejection,
+    evidence::{Evidence, Once, Repeated, SEC_FETCH_SITE},
+    trusted::Received,
+};
 use crate::{client::Client, cookie::is_token, origin::Scheme};
-
-/// W3C Fetch Metadata Request Headers, §2.3.
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What a request has proved about its sender.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,15 +40,16 @@ enum Sender<'a> {
 }
 
 impl CsrfPolicy {
-    /// Who sent a request with these `headers`.
+    /// Who sent a request with these `headers`, in which the `evidence` was.
     pub(super) fn prove(
         &self,
+        evidence: &Evidence<'_>,
         headers: &HeaderMap,
         client: &Client<'_>,
     ) -> Result<Proof, CsrfRejection> {
-        let site = site(headers)?;
-        let sent =
-            single(headers, &header::ORIGIN).map_err(|Repeated| CsrfRejection::OriginMalformed)?;
+        let site = site(evidence)?;
+        let sent = evidence.origin.line();
+        let sent = sent.map_err(|Repeated| CsrfRejection::OriginMalformed)?;
         // An origin of ours is written as a browser writes it: its bytes are all there is to see.
         if site != Site::Other && sent.is_some_and(|text| self.is_own_text(text)) {
             return Ok(Proof::Own);
@@ -92,7 +94,7 @@ impl CsrfPolicy {
         headers: &HeaderMap,
         client: &Client<'_>,
     ) -> Result<Proof, CsrfRejection> {
-        let url = match single(headers, &header::REFERER) {
+        let url = match Once::of(headers, &header::REFERER).line() {
             Ok(None) => return Err(CsrfRejection::RefererMissing),
             Ok(Some(url)) => url,
             Err(Repeated) => return Err(CsrfRejection::RefererMalformed),
@@ -116,8 +118,8 @@ pub(super) fn origin_of(url: &[u8]) -> &[u8] {
     &url[..path.map_or(url.len(), |at| start + at)]
 }
 
-fn site(headers: &HeaderMap) -> Result<Site, CsrfRejection> {
-    match single(headers, &SEC_FETCH_SITE) {
+fn site(evidence: &Evidence<'_>) -> Result<Site, CsrfRejection> {
+    match evidence.fetch_site.line() {
         Ok(None) => Ok(Site::Absent),
         Ok(Some(b"same-origin" | b"none")) => Ok(Site::Own),
         Ok(Some(other)) if !other.is_empty() && other.iter().copied().all(is_token) => {
@@ -139,7 +141,7 @@ fn sender(sent: Option<&[u8]>) -> Result<Sender<'_>, CsrfRejection> {
 
 /// Whether a request says anything of its sender, so that a proof of it is one.
 pub(super) fn names_sender(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
+    headers.contains_key(header::ORIGIN) || headers.contains_key(&SEC_FETCH_SITE)
 }
 
 /// Whether a request carries nothing that a browser always carries or adds: no cookie, no origin.
@@ -149,19 +151,4 @@ pub(super) fn is_program(headers: &HeaderMap) -> bool {
         && !headers
             .keys()
             .any(|name| name.as_str().starts_with("sec-fetch-"))
-}
-
-/// A header that must occur once, and did not.
-pub(super) struct Repeated;
-
-/// The one value of `name`.
-pub(super) fn single<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a [u8]>, Repeated> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (_, Some(_)) => Err(Repeated),
-        (first, None) => Ok(first.map(http::HeaderValue::as_bytes)),
-    }
 }
