@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, header};
 
 use super::{
     CsrfBinding, CsrfFormField, CsrfPolicy, CsrfRejection, CsrfToken, SessionRef,
-    evidence::{Evidence, Repeated, is_websocket},
+    evidence::{Evidence, Repeated},
     proof::{self, Proof},
     token::Malformed,
 };
@@ -79,9 +79,9 @@ impl CsrfPolicy {
             return Ok(CsrfPass::Exempt);
         }
         let evidence = self.evidence(request.headers);
-        // A WebSocket handshake of HTTP/1.1 (RFC 6455 §4.1), or the `CONNECT` of later versions
-        // (RFC 8441, RFC 9220).
-        if is_safe || evidence.upgrades || *request.method == Method::CONNECT {
+        // A WebSocket handshake of HTTP/1.1, which is a GET (RFC 6455 §4.1), or the `CONNECT` of
+        // later versions (RFC 8441, RFC 9220). Other methods prove no less for an `Upgrade`.
+        if is_safe || *request.method == Method::CONNECT {
             return self.check_upgrade(&evidence, request.headers, client);
         }
         match identity.map(SessionRef::of) {
@@ -271,7 +271,12 @@ fn is_safe(method: &Method) -> bool {
     )
 }
 
-/// Whether the connection is to become a WebSocket.
+/// Whether an `Upgrade` names the WebSocket protocol, in any version and any case.
 fn names_websocket(headers: &HeaderMap) -> bool {
-    headers.get_all(header::UPGRADE).iter().any(is_websocket)
+    headers.get_all(header::UPGRADE).iter().any(|line| {
+        line.as_bytes().split(|&byte| byte == b',').any(|protocol| {
+            let name = protocol.split(|&byte| byte == b'/').next();
+            name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+        })
+    })
 }

@@ -1,7 +1,7 @@
 //! What a request says of its sender, gathered in one pass over its headers: in a map of headers, a
 //! look-up costs as much as passing several.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::cookie::{Found, Marked};
 
@@ -16,8 +16,6 @@ pub(super) struct Evidence<'a> {
     pub(super) token: Once<'a>,
     /// The cookie that does.
     pub(super) cookie: Found<'a>,
-    /// Whether an `Upgrade` names the WebSocket protocol.
-    pub(super) upgrades: bool,
 }
 
 /// The lines of a header that must occur once.
@@ -39,7 +37,6 @@ impl<'a> Evidence<'a> {
             fetch_site: Once::Absent,
             token: Once::Absent,
             cookie: Found::Missing,
-            upgrades: false,
         };
         let mut cookies = Marked::new();
         for (name, line) in headers {
@@ -47,8 +44,6 @@ impl<'a> Evidence<'a> {
                 cookies.add(line, &[cookie]);
             } else if name == header::ORIGIN {
                 evidence.origin.add(line.as_bytes());
-            } else if name == header::UPGRADE {
-                evidence.upgrades |= is_websocket(line);
             } else if *name == SEC_FETCH_SITE {
                 evidence.fetch_site.add(line.as_bytes());
             }
@@ -86,12 +81,4 @@ impl<'a> Once<'a> {
             Self::Repeated => Err(Repeated),
         }
     }
-}
-
-/// Whether this `Upgrade` line names the WebSocket protocol, in any version and any case.
-pub(super) fn is_websocket(line: &HeaderValue) -> bool {
-    line.as_bytes().split(|&byte| byte == b',').any(|protocol| {
-        let name = protocol.split(|&byte| byte == b'/').next();
-        name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    })
 }
