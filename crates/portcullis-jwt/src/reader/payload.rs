@@ -44,6 +44,8 @@ pub(super) struct Payload<'a> {
     /// One bit for each required claim that was found.
     required: u32,
     extras: bool,
+    /// Whether every text is printable ASCII, as that which is read without a parser is.
+    printable: bool,
 }
 
 impl<'a> Payload<'a> {
@@ -51,6 +53,7 @@ impl<'a> Payload<'a> {
     pub(super) fn read(&mut self, bytes: &'a [u8], rules: &Rules) -> Result<(), TokenRejection> {
         let member = |name: &str, value| self.take(name, value, rules);
         if json::plain::read(bytes, member).is_some() {
+            self.printable = true;
             return Ok(());
         }
         *self = Self::default();
@@ -120,8 +123,8 @@ impl<'a> Payload<'a> {
             return Err(TokenRejection::RequiredClaim);
         }
         let (session, generation) = self.session(kind, expiry, now)?;
-        let subject = subject(self.subject.as_ref()).ok_or(TokenRejection::Subject)?;
-        let jti = id(self.jti.as_ref()).ok_or(TokenRejection::Jti)?;
+        let subject = self.subject().ok_or(TokenRejection::Subject)?;
+        let jti = self.id(self.jti.as_ref()).ok_or(TokenRejection::Jti)?;
         let (sid, times) = session.unzip();
         let ids = Ids::new(&subject, jti, sid.unwrap_or_default());
         let issued = issued.map(Timestamp::from_secs);
@@ -185,6 +188,28 @@ impl<'a> Payload<'a> {
         }
     }
 
+    fn subject(&self) -> Option<Cow<'_, str>> {
+        match self.subject.as_ref()? {
+            Value::Integer(number) => Some(number.to_string().into()),
+            text => self.id(Some(text)).map(Cow::Borrowed),
+        }
+    }
+
+    fn id<'v>(&self, value: Option<&'v Value<'_>>) -> Option<&'v str> {
+        match value {
+            Some(Value::Text(text)) if self.is_id(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn is_id(&self, text: &str) -> bool {
+        if self.printable {
+            has_length_of_id(text)
+        } else {
+            is_id(text)
+        }
+    }
+
     /// Without `sid` the other three mean nothing: a Django site may use the names itself.
     fn session(
         &self,
@@ -196,7 +221,7 @@ impl<'a> Payload<'a> {
         if self.sid.is_none() {
             return Ok((None, None));
         }
-        let sid = id(self.sid.as_ref()).ok_or(MALFORMED)?;
+        let sid = self.id(self.sid.as_ref()).ok_or(MALFORMED)?;
         let started = integer(self.sat.as_ref(), MALFORMED)?.ok_or(MALFORMED)?;
         let ends = integer(self.sexp.as_ref(), MALFORMED)?.ok_or(MALFORMED)?;
         let generation = match kind {
@@ -226,25 +251,14 @@ fn integer(
     }
 }
 
-fn id<'v>(value: Option<&'v Value<'_>>) -> Option<&'v str> {
-    match value {
-        Some(Value::Text(text)) if is_id(text) => Some(text),
-        _ => None,
-    }
-}
-
 /// Whether `text` may be a user id, `jti` or `sid`: opaque, but bounded and printable.
 pub(crate) fn is_id(text: &str) -> bool {
     // Without a branch in it, the loop uses vector registers.
     let others = |so_far, byte: u8| so_far | u8::from(!matches!(byte, b' '..=b'~'));
     let is_printable = text.bytes().fold(0, others) == 0 || !text.chars().any(char::is_control);
-    (1..=MAX_ID).contains(&text.len()) && is_printable
+    has_length_of_id(text) && is_printable
 }
 
-fn subject<'v>(value: Option<&'v Value<'_>>) -> Option<Cow<'v, str>> {
-    match value? {
-        Value::Integer(number) => Some(number.to_string().into()),
-        Value::Text(text) if is_id(text) => Some(Cow::Borrowed(text)),
-        _ => None,
-    }
+fn has_length_of_id(text: &str) -> bool {
+    (1..=MAX_ID).contains(&text.len())
 }

@@ -131,7 +131,10 @@ impl Policy {
         reader: &CachedReader<C>,
         headers: &HeaderMap,
     ) -> Result<Sender<C>, Rejection> {
-        let search = Search::through(headers, &self.token_cookies());
+        let names = self.token_cookies();
+        // What is not taken out need not be found.
+        let sought = if self.forward_tokens { 1 } else { names.len() };
+        let search = Search::through(headers, &names[..sought]);
         let cookie = if self.reads_cookie() {
             Presented::from(search.cookies.found)
         } else {
