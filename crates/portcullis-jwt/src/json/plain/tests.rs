@@ -135,6 +135,13 @@ fn member() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn eight_digits_are_read_as_any_reader_reads_them(text in "[0-9]{8}|[ -~]{8}|[/-:]{8}") {
+        let bytes: [u8; 8] = text.as_bytes().try_into().unwrap();
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        prop_assert_eq!(eight_digits(bytes), text.parse().ok().filter(|_| is_number));
+    }
+
+    #[test]
     fn a_quotation_mark_is_found_where_the_first_one_is(text in "[ -~]{0,40}[!\"#]{0,9}") {
         let want = text.find('"');
         prop_assert_eq!(quotation_mark(text.as_bytes()), want);
