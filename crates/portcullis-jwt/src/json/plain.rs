@@ -121,8 +121,8 @@ const ONES: u64 = u64::MAX / 0xFF;
 /// The highest bit of each.
 const HIGH: u64 = ONES << 7;
 
-/// The number that eight bytes of ASCII write, if they are digits all: pairs of digits become numbers
-/// up to 99, pairs of these become four digits, and so on. Times have ten digits and thirteen.
+/// The number that eight bytes of ASCII write, if they are digits all: pairs of digits become
+/// numbers up to 99, pairs of these four digits, and so on. Times have ten digits and thirteen.
 fn eight_digits(text: [u8; 8]) -> Option<u64> {
     // The first digit is in the lowest byte.
     let digits = u64::from_le_bytes(text) ^ (ONES * u64::from(b'0'));
