@@ -143,33 +143,54 @@ pub(super) fn owe(redis: &Redis, entry: &Entry, trouble: &Trouble) {
     };
     report(redis.audit(), kind, &entry.fact, &trouble.to_string());
     if kept == Kept::First {
-        tokio::spawn(tend(redis.clone()));
+        let tending = Tending {
+            redis: redis.clone(),
+            is_over: false,
+        };
+        tokio::spawn(tending.run());
     }
 }
 
-/// Tells what is owed, until nothing is.
-async fn tend(redis: Redis) {
-    let mut pause = PAUSE;
-    loop {
-        sleep(pause).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
-        for entry in redis.owed().give_up(SystemClock.now()) {
-            let reason = "the feed could not be written until it expired";
-            report(
-                redis.audit(),
-                AuditKind::RevocationUntold,
-                &entry.fact,
-                reason,
-            );
-        }
-        loop {
-            let Some(entry) = redis.owed().next() else {
-                return;
-            };
-            if send_once(&redis, &entry).await.is_err() {
-                break;
+/// A task that tells. Its runtime may end before it does, or before it has begun, while the
+/// connection lives on another: then whoever owes next starts a new one.
+struct Tending {
+    redis: Redis,
+    /// Whether nothing was left to tell.
+    is_over: bool,
+}
+
+impl Tending {
+    /// Tells what is owed, until nothing is.
+    async fn run(mut self) {
+        let mut pause = PAUSE;
+        while !self.is_over {
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            for entry in self.redis.owed().give_up(SystemClock.now()) {
+                let reason = "the feed could not be written until it expired";
+                let untold = AuditKind::RevocationUntold;
+                report(self.redis.audit(), untold, &entry.fact, reason);
             }
-            redis.owed().settle(&entry);
+            self.is_over = self.tell_all().await;
+        }
+    }
+
+    /// Tells one entry after the other, up to the first that cannot be; whether none was left.
+    async fn tell_all(&self) -> bool {
+        while let Some(entry) = self.redis.owed().next() {
+            if send_once(&self.redis, &entry).await.is_err() {
+                return false;
+            }
+            self.redis.owed().settle(&entry);
+        }
+        true
+    }
+}
+
+impl Drop for Tending {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.redis.owed().locked().is_tended = false;
         }
     }
 }

@@ -108,3 +108,28 @@ async fn what_there_is_no_room_for_is_reported() {
     assert!(append(&redis, &session("a", far)).await.is_err());
     assert_eq!(audit.kinds(), [AuditKind::RevocationUntold]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_runtime_left_behind_is_told_by_the_next_one_that_owes() {
+    let server = RedisServer::start();
+    let redis = connect(&server).await;
+    let () = ask(&redis, "SET portcullis:{pc-feed}:revoked wrong EX 600").await;
+    let elsewhere = {
+        let redis = redis.clone();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_time().build().unwrap();
+            runtime.block_on(append(&redis, &session("a", 4_000_000_000)))
+        }
+    };
+    assert!(
+        tokio::task::spawn_blocking(elsewhere)
+            .await
+            .unwrap()
+            .is_err()
+    );
+    assert!(append(&redis, &session("b", 4_000_000_000)).await.is_err());
+    assert_eq!(redis.owed_revocations(), 2);
+    let () = ask(&redis, "DEL portcullis:{pc-feed}:revoked").await;
+    eventually("both are told", async || redis.owed_revocations() == 0).await;
+}
