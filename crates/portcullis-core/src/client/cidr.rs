@@ -28,6 +28,7 @@ pub struct Cidr {
 impl Cidr {
     /// Whether `address` lies in the range; v4-mapped IPv6 addresses are taken as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
+        // A prefix has one bit at least, so nothing is shifted out whole.
         match (self.network, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 (network.to_bits() ^ address.to_bits()) >> (32 - self.prefix) == 0

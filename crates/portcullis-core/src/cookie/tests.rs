@@ -184,6 +184,25 @@ fn a_pair_past_four_kibibytes_is_not_written() {
     assert!(spec.set(&"v".repeat(MAX_PAIR_BYTES - 3), None).is_err());
 }
 
+#[test]
+fn a_token_is_taken_out_of_more_lines_than_are_read() {
+    let mut headers = HeaderMap::new();
+    let padding = format!("a={}", "x".repeat(MAX_COOKIE_BYTES));
+    for line in ["t=first", &padding, "t=last"] {
+        headers.append(header::COOKIE, line.parse().unwrap());
+    }
+    let marked = Marked::find(&headers, &["t"]);
+    assert_eq!(marked.found, Found::Ambiguous);
+    marked.places().strip(&mut headers, &["t"]);
+    assert_eq!(
+        find(&headers, "t"),
+        Found::Ambiguous,
+        "the padding is still too long"
+    );
+    let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+    assert_eq!(left, [padding.as_str()]);
+}
+
 proptest! {
     #[test]
     fn no_value_adds_an_attribute(value in any::<String>()) {
